@@ -1,0 +1,16 @@
+# cmake -D OUTPUT=x.c -D "FILES=a.avsc;b.avsc" -P embed.cmake: writes the files' bytes as C arrays (embedded.h).
+# Bytes, because C promises only 4,095 characters to a string literal.
+set(arrays "")
+set(rows "")
+set(number 0)
+foreach(file IN LISTS FILES)
+    get_filename_component(stem "${file}" NAME)
+    string(REGEX REPLACE "\\.avsc$" "" stem "${stem}")
+    file(READ "${file}" bytes HEX)
+    string(REGEX REPLACE "(................................)" "\\1\n" bytes "${bytes}")
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+    string(APPEND arrays "static const unsigned char text_${number}[] = {\n${bytes}};\n")
+    string(APPEND rows "    {\"${stem}\", text_${number}, sizeof text_${number}},\n")
+    math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE "${OUTPUT}" "#include \"avro/embedded.h\"\n\n${arrays}\nconst struct embedded_schema embedded_schemas[] = {\n${rows}};\n\nconst size_t embedded_schema_count = ${number};\n")
