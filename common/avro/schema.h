@@ -75,4 +75,5 @@ void schema_destroy(struct schema *schema); /* NULL accepted */
  * stem exists; parsed at first use, kept for the life of the process. Call first on the main
  * thread. */
 const struct schema *schema_embedded(const char *stem);
+const struct schema *schema_embedded_find(uint64_t fingerprint); /* NULL: none of ours */
 #endif

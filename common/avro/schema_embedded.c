@@ -23,3 +23,13 @@ const struct schema *schema_embedded(const char *stem)
     (void)fprintf(stderr, "plumb: no schemas/%s.avsc\n", stem);
     UNREACHABLE("a schema that was not built in");
 }
+
+const struct schema *schema_embedded_find(uint64_t fingerprint)
+{
+    for (size_t i = 0; i < embedded_schema_count; i++) {
+        const struct schema *schema = schema_embedded(embedded_schemas[i].stem);
+        if (schema_fingerprint(schema) == fingerprint)
+            return schema;
+    }
+    return NULL;
+}

@@ -170,12 +170,33 @@ static enum fault take_contract(struct catalog *catalog, const json_t *record,
     return FAULT_NONE;
 }
 
-static void take_version(struct catalog *catalog, json_t *record)
+/* Equal fingerprints are equal schemas; the first stays, because readers hold it. */
+static void keep_schema(struct catalog *catalog, struct schema *schema)
 {
+    const uint64_t fingerprint = schema_fingerprint(schema);
+    const struct span key = span_of(&fingerprint, sizeof fingerprint);
+    if (table_find(catalog->schemas, key) != NULL)
+        schema_destroy(schema);
+    else
+        (void)table_put(catalog->schemas, key, schema);
+}
+
+/* Where there is no registry, a version's event schema is how its events become readable. */
+static enum fault take_version(struct catalog *catalog, json_t *record, struct reason *out_reason)
+{
+    const struct span text = text_of(record, "event_schema");
+    struct schema *schema = NULL;
+    if (text.size > 0) {
+        const enum fault fault = schema_parse(text, &schema, out_reason);
+        if (fault != FAULT_NONE)
+            return fault;
+        keep_schema(catalog, schema);
+    }
     struct buffer key =
         key_of(text_of(record, "model"), text_of(record, "version"), (struct span){0});
     json_decref(table_put(catalog->versions, buffer_span(&key), json_incref(record)));
     buffer_fini(&key);
+    return FAULT_NONE;
 }
 
 static enum fault take_baseline(struct catalog *catalog, const json_t *record,
@@ -208,12 +229,7 @@ static enum fault take_schema(struct catalog *catalog, const json_t *record,
         schema_destroy(schema);
         return FAULT_RECORD_MALFORMED;
     }
-    /* Equal fingerprints are equal schemas; the first stays, because readers hold it. */
-    const struct span key = span_of(&fingerprint, sizeof fingerprint);
-    if (table_find(catalog->schemas, key) != NULL)
-        schema_destroy(schema);
-    else
-        (void)table_put(catalog->schemas, key, schema);
+    keep_schema(catalog, schema);
     return FAULT_NONE;
 }
 
@@ -235,7 +251,7 @@ enum fault catalog_apply(struct catalog *catalog, const struct record *record,
         else if (record->topic == TOPIC_MODEL_SCHEMAS)
             fault = take_schema(catalog, value, out_reason);
         else
-            take_version(catalog, value);
+            fault = take_version(catalog, value, out_reason);
         json_decref(value);
     }
     if (fault != FAULT_NONE)
@@ -299,15 +315,7 @@ const struct schema *catalog_schema(const struct catalog *catalog, uint64_t fing
 {
     const struct schema *schema =
         table_find(catalog->schemas, span_of(&fingerprint, sizeof fingerprint));
-    for (int topic = TOPIC_NONE + 1; schema == NULL && topic < TOPIC_COUNT; topic++) {
-        const char *stem = topic_row((enum topic)topic)->schema;
-        if (stem[0] == 0)
-            continue;
-        const struct schema *own = schema_embedded(stem);
-        if (schema_fingerprint(own) == fingerprint)
-            schema = own;
-    }
-    return schema;
+    return schema != NULL ? schema : schema_embedded_find(fingerprint);
 }
 
 const json_t *catalog_version(const struct catalog *catalog, struct span model, struct span version)

@@ -286,6 +286,37 @@ static void assert_contract_refused(json_t *value, enum fault expected, const ch
     catalog_destroy(catalog);
 }
 
+/* Without a registry a producer's schema is known from its model version, and labels by what we
+ * have built in. */
+static void test_event_schema_of_a_version(void **state)
+{
+    (void)state;
+    struct catalog *catalog = catalog_create();
+    const struct schema *label = schema_embedded("inference.validated-label");
+    assert_ptr_equal(catalog_schema(catalog, schema_fingerprint(label)), label);
+    static const char text[] = "{\"type\": \"record\", \"name\": \"Own\", \"fields\": []}";
+    struct schema *schema = NULL;
+    assert_int_equal(schema_parse(span_text(text), &schema, NULL), FAULT_NONE);
+    const uint64_t fingerprint = schema_fingerprint(schema);
+    schema_destroy(schema);
+    struct reason reason = {{0}};
+    assert_int_equal(apply(catalog, TOPIC_MODEL_VERSIONS,
+                           json_pack("{s:s, s:s, s:i, s:{}, s:s}", "model", "m", "version", "1",
+                                     "registered_at", 1, "metrics", "event_schema", "no schema"),
+                           false, &reason),
+                     FAULT_SCHEMA_INVALID);
+    assert_null(catalog_version(catalog, span_text("m"), span_text("1")));
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(apply(catalog, TOPIC_MODEL_VERSIONS,
+                               json_pack("{s:s, s:s, s:i, s:{}, s:s}", "model", "m", "version", "1",
+                                         "registered_at", 1, "metrics", "event_schema", text),
+                               false, NULL),
+                         FAULT_NONE);
+        assert_non_null(catalog_schema(catalog, fingerprint));
+    }
+    catalog_destroy(catalog);
+}
+
 static void test_refused_contracts(void **state)
 {
     (void)state;
@@ -349,9 +380,13 @@ static void test_refused_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),         cmocka_unit_test(test_revisions),
-        cmocka_unit_test(test_sorted_walks),  cmocka_unit_test(test_baseline),
-        cmocka_unit_test(test_schemas),       cmocka_unit_test(test_refused_contracts),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_revisions),
+        cmocka_unit_test(test_sorted_walks),
+        cmocka_unit_test(test_baseline),
+        cmocka_unit_test(test_schemas),
+        cmocka_unit_test(test_event_schema_of_a_version),
+        cmocka_unit_test(test_refused_contracts),
         cmocka_unit_test(test_refused_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
