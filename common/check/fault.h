@@ -18,7 +18,7 @@ enum fault {
 
 enum fault_class { FAULT_CLASS_NONE, FAULT_CLASS_REJECT, FAULT_CLASS_RETRY, FAULT_CLASS_STOP };
 
-const char *fault_name(enum fault fault); /* "record_malformed": stable, also the metric label */
+const char *fault_name(enum fault fault); /* "RECORD_MALFORMED": stable, also the metric label */
 const char *fault_text(enum fault fault); /* a sentence */
 enum fault_class fault_class(enum fault fault);
 #endif
