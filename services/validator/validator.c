@@ -1,0 +1,443 @@
+#include "validator.h"
+#include "avro/datum.h"
+#include "avro/wire.h"
+#include "chosen_revisions.h"
+#include "column_rules.h"
+#include "dead_letter.h"
+#include "label.h"
+#include "memory/arena.h"
+#include "memory/heap.h"
+#include "model/enrichment.h"
+#include "source_json.h"
+#include "window/span_time.h"
+#include "writer.h"
+
+#define VALIDATOR_MAGIC 0x76616c69u
+enum { EVENT_SIZE_MAX = 1024 * 1024, SOURCE_SIZE = 300, FINGERPRINT_DIGITS = 16 };
+
+struct validator {
+    uint32_t magic;
+    const struct catalog *catalog; /* borrowed */
+    enum writer_kind kind;         /* of the input topic */
+    struct table *writers;         /* owned: fingerprint → owned struct known_writer */
+    struct table *rules;           /* owned: contract's address → owned struct column_rules */
+    const struct contract *last_contract; /* of the event before: most likely this one's too */
+    struct chosen_revisions chosen;       /* the state */
+    struct enrichment enrichment;         /* reused, as all below */
+    struct buffer encoded, validated;
+    struct arena *arena; /* of one record */
+};
+
+struct known_writer {
+    struct writer *writer; /* owned */
+    bool announced;        /* the validated record's schema is where readers find it */
+};
+
+/* A record that has been understood, on its way out. */
+struct passed {
+    struct known_writer *known;
+    struct span event_id, body;
+};
+
+static struct validator *validator_of(void *memory);
+static bool take(struct validator *validator, const struct record *record, struct outputs *outputs,
+                 struct rejection *rejection);
+static bool take_event(struct validator *validator, const struct record *record,
+                       struct known_writer *known, struct span body, struct outputs *outputs,
+                       struct rejection *rejection);
+static bool take_label(struct validator *validator, const struct record *record,
+                       const struct passed *passed, struct outputs *outputs);
+static const struct column_rules *rules_of(struct validator *validator,
+                                           const struct contract *contract);
+static void count_event(const struct validator *validator, const struct event *event,
+                        enum lateness lateness, const uint32_t *counts, struct outputs *outputs);
+static void publish(struct validator *validator, const struct record *record,
+                    const struct passed *passed, struct outputs *outputs);
+
+static const struct metric_row validator_metrics[] = {
+    {"events_seen_total", METRIC_COUNTER, "Records of inference.events taken.", NULL},
+    {"events_validated_total", METRIC_COUNTER, "Events that passed.", NULL},
+    {"events_counted_total", METRIC_COUNTER, "Events that passed and were on time.", NULL},
+    {"events_late_total", METRIC_COUNTER, "Events that passed and were late.", NULL},
+    {"events_too_late_total", METRIC_COUNTER, "Events that passed, too late for any window.", NULL},
+    {"events_future_total", METRIC_COUNTER, "Events that passed, ahead of their arrival.", NULL},
+    {"events_duplicate_total", METRIC_COUNTER, "Events that passed, seen before.", NULL},
+    {"events_rejected_total", METRIC_COUNTER, "Events refused, by reason.", "reason"},
+    {"events_flagged_total", METRIC_COUNTER, "Violations let through and marked, by reason.",
+     "reason"},
+    {"violations_counted_total", METRIC_COUNTER, "Violations let through and only counted.",
+     "reason"},
+    {"features_unknown_total", METRIC_COUNTER, "Features that the contract does not name.", NULL},
+    {"fields_unknown_total", METRIC_COUNTER, "JSON fields passed over: no schema of ours has them.",
+     NULL},
+    {"contract_late_total", METRIC_COUNTER,
+     "Contract revisions first read after events that they should have judged.", "model"},
+    {"schemas_published_total", METRIC_COUNTER, "Schemas published to model.schemas.", NULL},
+    {"labels_seen_total", METRIC_COUNTER, "Records of ground.truth taken.", NULL},
+    {"labels_validated_total", METRIC_COUNTER, "Labels that passed.", NULL},
+    {"labels_rejected_total", METRIC_COUNTER, "Labels refused, by reason.", "reason"},
+    {.name = NULL},
+};
+
+static void *validator_open(const struct service_environment *environment)
+{
+    struct validator *validator = heap_zeroed(1, sizeof *validator);
+    validator->magic = VALIDATOR_MAGIC;
+    validator->catalog = environment->catalog;
+    validator->kind = environment->topic == TOPIC_GROUND_TRUTH ? WRITER_LABEL : WRITER_EVENT;
+    validator->writers = table_create();
+    validator->rules = table_create();
+    validator->arena = arena_create();
+    chosen_revisions_open(&validator->chosen);
+    return validator;
+}
+
+static enum fault validator_handle(void *memory, const struct record *record,
+                                   struct outputs *outputs)
+{
+    struct validator *validator = validator_of(memory);
+    const bool is_event = validator->kind == WRITER_EVENT;
+    arena_reset(validator->arena);
+    buffer_clear(&validator->encoded);
+    outputs_count(outputs, is_event ? "events_seen_total" : "labels_seen_total", NULL, 1);
+    struct rejection rejection = {.column = ""};
+    if (!take(validator, record, outputs, &rejection)) {
+        outputs_count(outputs, is_event ? "events_rejected_total" : "labels_rejected_total",
+                      rejection_name(rejection.code), 1);
+        dead_letter_publish(outputs, validator->arena, record, &rejection);
+    }
+    return FAULT_NONE;
+}
+
+static void validator_save(void *memory, struct changes *changes)
+{
+    chosen_revisions_save(&validator_of(memory)->chosen, changes);
+}
+
+static enum fault validator_load(void *memory, struct span field, struct span bytes)
+{
+    return chosen_revisions_load(&validator_of(memory)->chosen, field, bytes);
+}
+
+static void validator_close(void *memory)
+{
+    struct validator *validator = validator_of(memory);
+    size_t cursor = 0;
+    for (struct known_writer *known;
+         (known = table_next(validator->writers, &cursor, NULL)) != NULL;) {
+        writer_destroy(known->writer);
+        heap_release(known);
+    }
+    cursor = 0;
+    for (void *rules; (rules = table_next(validator->rules, &cursor, NULL)) != NULL;)
+        column_rules_destroy(rules);
+    table_destroy(validator->writers);
+    table_destroy(validator->rules);
+    chosen_revisions_close(&validator->chosen);
+    enrichment_fini(&validator->enrichment);
+    buffer_fini(&validator->encoded);
+    buffer_fini(&validator->validated);
+    arena_destroy(validator->arena);
+    heap_release(validator);
+}
+
+const struct service validator_service = {
+    .name = "validator",
+    .summary = "checks events and labels against their contracts and gives them one order per id",
+    .inputs = {TOPIC_INFERENCE_EVENTS, TOPIC_GROUND_TRUTH},
+    .outputs = {TOPIC_INFERENCE_VALIDATED, TOPIC_INFERENCE_DEAD_LETTER, TOPIC_MODEL_SCHEMAS},
+    .tables = {TOPIC_MODEL_CONTRACTS, TOPIC_MODEL_SCHEMAS, TOPIC_MODEL_VERSIONS},
+    .origin = true,
+    .metrics = validator_metrics,
+    .open = validator_open,
+    .handle = validator_handle,
+    .save = validator_save,
+    .load = validator_load,
+    .close = validator_close,
+};
+
+static struct validator *validator_of(void *memory)
+{
+    struct validator *validator = memory;
+    REQUIRE(validator != NULL && validator->magic == VALIDATOR_MAGIC);
+    return validator;
+}
+
+/* ---- framing ---- */
+
+/* NULL with the rejection set: the fingerprint is unknown, or its schema cannot be read. */
+static struct known_writer *writer_known(struct validator *validator, uint64_t fingerprint,
+                                         struct rejection *rejection)
+{
+    const struct span key = span_of(&fingerprint, sizeof fingerprint);
+    struct known_writer *known = table_find(validator->writers, key);
+    if (known == NULL) {
+        const struct schema *schema = catalog_schema(validator->catalog, fingerprint);
+        if (schema == NULL) {
+            (void)rejection_set(rejection, REJECTION_schema_unknown, span_text(NULL), "%016llx",
+                                (unsigned long long)fingerprint);
+            return NULL;
+        }
+        known = heap_zeroed(1, sizeof *known);
+        known->writer = writer_create(schema, validator->kind);
+        (void)table_put(validator->writers, key, known);
+    }
+    if (writer_unusable(known->writer) != NULL) {
+        (void)rejection_set(rejection, REJECTION_schema_invalid, span_text(NULL), "%016llx: %s",
+                            (unsigned long long)fingerprint, writer_unusable(known->writer));
+        return NULL;
+    }
+    return known;
+}
+
+static bool is_json(struct span value)
+{
+    size_t at = 0;
+    while (at < value.size && (value.bytes[at] == ' ' || value.bytes[at] == '\t' ||
+                               value.bytes[at] == '\r' || value.bytes[at] == '\n'))
+        at++;
+    return at < value.size && value.bytes[at] == '{';
+}
+
+static bool malformed(const char *field, enum fault fault, const char *why,
+                      struct rejection *rejection)
+{
+    return rejection_set(
+        rejection, fault == FAULT_LIMIT_EXCEEDED ? REJECTION_limit_exceeded : REJECTION_malformed,
+        span_text(field), "%s", why);
+}
+
+static bool label_from(struct validator *validator, const struct record *record,
+                       const json_t *value, struct passed *passed, struct outputs *outputs,
+                       struct rejection *rejection)
+{
+    struct label label;
+    if (!label_check(value, &label, rejection))
+        return false;
+    passed->event_id = label.event_id;
+    return take_label(validator, record, passed, outputs);
+}
+
+static bool take_avro(struct validator *validator, const struct record *record,
+                      struct outputs *outputs, struct rejection *rejection)
+{
+    uint64_t fingerprint;
+    struct span body;
+    if (!wire_read_frame(record->value, &fingerprint, &body))
+        return malformed(NULL, FAULT_RECORD_MALFORMED,
+                         "neither a JSON object nor Avro in single-object encoding", rejection);
+    struct known_writer *known = writer_known(validator, fingerprint, rejection);
+    if (known == NULL)
+        return false;
+    if (validator->kind == WRITER_EVENT)
+        return take_event(validator, record, known, body, outputs, rejection);
+    json_t *value;
+    struct reason reason = {""};
+    const enum fault fault = datum_decode(writer_schema(known->writer), body, &value, &reason);
+    if (fault != FAULT_NONE)
+        return malformed(NULL, fault, reason.text, rejection);
+    struct passed passed = {.known = known, .body = body};
+    const bool is_taken = label_from(validator, record, value, &passed, outputs, rejection);
+    json_decref(value);
+    return is_taken;
+}
+
+static bool take_json(struct validator *validator, const struct record *record,
+                      struct outputs *outputs, struct rejection *rejection)
+{
+    const bool is_event = validator->kind == WRITER_EVENT;
+    const struct schema *schema = schema_embedded(is_event ? "inference.events" : "ground.truth");
+    struct known_writer *known = writer_known(validator, schema_fingerprint(schema), rejection);
+    ENSURE(known != NULL); /* our own schema */
+    json_t *value;
+    if (!source_json_parse(record->value, &value, rejection))
+        return false;
+    size_t unknown = 0;
+    bool is_taken = source_json_encode(schema, value, &validator->encoded, &unknown, rejection);
+    const struct span body = buffer_span(&validator->encoded);
+    if (is_taken && body.size > EVENT_SIZE_MAX)
+        is_taken = rejection_set(rejection, REJECTION_too_large, span_text(NULL),
+                                 "%zu bytes once encoded", body.size);
+    struct passed passed = {.known = known, .body = body};
+    if (is_taken)
+        is_taken = is_event ? take_event(validator, record, known, body, outputs, rejection)
+                            : label_from(validator, record, value, &passed, outputs, rejection);
+    if (is_taken && unknown > 0)
+        outputs_count(outputs, "fields_unknown_total", NULL, (double)unknown);
+    json_decref(value);
+    return is_taken;
+}
+
+static bool take(struct validator *validator, const struct record *record, struct outputs *outputs,
+                 struct rejection *rejection)
+{
+    const size_t size = dead_letter_record_size(record);
+    if (record->value.bytes == NULL)
+        return rejection_set(rejection, REJECTION_no_value, span_text(NULL), "%s", "");
+    if (size > DEAD_LETTER_RECORD_MAX)
+        return rejection_set(rejection, REJECTION_too_large, span_text(NULL), "%zu bytes", size);
+    return is_json(record->value) ? take_json(validator, record, outputs, rejection)
+                                  : take_avro(validator, record, outputs, rejection);
+}
+
+/* ---- events ---- */
+
+/* Reads with the contract of the event before; only where that is not this event's, again with the
+ * right one. */
+static bool event_resolve(struct validator *validator, struct writer *writer, struct span body,
+                          struct event *out_event, struct rejection *rejection)
+{
+    const struct contract *contract = validator->last_contract;
+    for (;;) {
+        struct reason reason = {""};
+        const enum fault fault = writer_read(writer, contract, body, out_event, &reason);
+        if (fault != FAULT_NONE)
+            return malformed(NULL, fault, reason.text, rejection);
+        const struct contract *right = catalog_contract_at(
+            validator->catalog, out_event->model_name, out_event->event_time_ms);
+        if (right == NULL)
+            return rejection_set(rejection,
+                                 catalog_knows_model(validator->catalog, out_event->model_name)
+                                     ? REJECTION_no_contract_yet
+                                     : REJECTION_unknown_model,
+                                 span_text(NULL), "%s", "");
+        validator->last_contract = right;
+        if (right == contract)
+            return true;
+        contract = right;
+    }
+}
+
+static bool take_event(struct validator *validator, const struct record *record,
+                       struct known_writer *known, struct span body, struct outputs *outputs,
+                       struct rejection *rejection)
+{
+    struct event event;
+    if (!event_resolve(validator, known->writer, body, &event, rejection))
+        return false;
+    const struct contract *contract = validator->last_contract;
+    struct enrichment *enrichment = &validator->enrichment;
+    uint32_t counts[REJECTION_CODE_COUNT] = {0};
+    enrichment_clear(enrichment);
+    if (!column_rules_judge(rules_of(validator, contract), &event, enrichment, counts, rejection))
+        return false;
+    const enum lateness lateness =
+        span_time_lateness(event.event_time_ms, record->arrival_ms, contract->pane_ms,
+                           contract->lateness_ms, contract->correction_ms, contract->skew_ms);
+    if (lateness == LATENESS_FUTURE)
+        enrichment_add_reason(enrichment, span_text(rejection_name(REJECTION_clock_skew)),
+                              span_text("event_time"));
+    enrichment->kind = ENRICHMENT_EVENT;
+    enrichment->contract_revision = contract->revision;
+    enrichment->lateness = (enum enrichment_lateness)lateness;
+    count_event(validator, &event, lateness, counts, outputs);
+    if (chosen_revisions_stamp(&validator->chosen, contract, event.event_time_ms, record->offset))
+        outputs_count(outputs, "contract_late_total", contract->model, 1);
+    publish(validator, record,
+            &(struct passed){.known = known, .event_id = event.event_id, .body = body}, outputs);
+    return true;
+}
+
+static const struct column_rules *rules_of(struct validator *validator,
+                                           const struct contract *contract)
+{
+    const struct span key = span_of(&contract, sizeof contract);
+    struct column_rules *rules = table_find(validator->rules, key);
+    if (rules == NULL) {
+        rules = column_rules_create(contract);
+        (void)table_put(validator->rules, key, rules);
+    }
+    return rules;
+}
+
+static void count_event(const struct validator *validator, const struct event *event,
+                        enum lateness lateness, const uint32_t *counts, struct outputs *outputs)
+{
+    static const char *const by_lateness[] = {
+        [LATENESS_ON_TIME] = "events_counted_total",
+        [LATENESS_LATE] = "events_late_total",
+        [LATENESS_TOO_LATE] = "events_too_late_total",
+        [LATENESS_FUTURE] = "events_future_total",
+    };
+    outputs_count(outputs, "events_validated_total", NULL, 1);
+    outputs_count(outputs, by_lateness[lateness], NULL, 1);
+    for (size_t i = 0; i < validator->enrichment.reason_count; i++)
+        outputs_count(outputs, "events_flagged_total",
+                      (const char *)validator->enrichment.reasons[i].reason.bytes, 1);
+    for (int code = 0; code < REJECTION_CODE_COUNT; code++)
+        if (counts[code] > 0)
+            outputs_count(outputs, "violations_counted_total",
+                          rejection_name((enum rejection_code)code), counts[code]);
+    if (event->unknown_features > 0)
+        outputs_count(outputs, "features_unknown_total", NULL, (double)event->unknown_features);
+}
+
+/* ---- labels ---- */
+
+static bool take_label(struct validator *validator, const struct record *record,
+                       const struct passed *passed, struct outputs *outputs)
+{
+    struct enrichment *enrichment = &validator->enrichment;
+    enrichment_clear(enrichment);
+    enrichment->kind = ENRICHMENT_LABEL;
+    enrichment->contract_revision = 0;
+    enrichment->lateness = ENRICHMENT_NONE;
+    outputs_count(outputs, "labels_validated_total", NULL, 1);
+    publish(validator, record, passed, outputs);
+    return true;
+}
+
+/* ---- out ---- */
+
+/* Another shard, or this one before a restart, may have announced it already: the same key and
+ * bytes, kept once by compaction. */
+static void announce(struct validator *validator, struct known_writer *known,
+                     struct outputs *outputs)
+{
+    const char *text = writer_validated_text(known->writer);
+    const uint64_t fingerprint = writer_validated(known->writer);
+    known->announced = true;
+    if (text == NULL || catalog_schema(validator->catalog, fingerprint) != NULL)
+        return;
+    char digits[FINGERPRINT_DIGITS + 1];
+    (void)snprintf(digits, sizeof digits, "%016llx", (unsigned long long)fingerprint);
+    json_t *value = json_pack("{s:s, s:s, s:s}", "fingerprint", digits, "topic",
+                              topic_row(TOPIC_INFERENCE_VALIDATED)->name, "text", text);
+    ENSURE(value != NULL);
+    outputs_publish_json(outputs, TOPIC_MODEL_SCHEMAS, span_text(digits), span_text(digits), value);
+    outputs_count(outputs, "schemas_published_total", NULL, 1);
+    json_decref(value);
+}
+
+static void publish(struct validator *validator, const struct record *record,
+                    const struct passed *passed, struct outputs *outputs)
+{
+    struct known_writer *known = passed->known;
+    if (!known->announced)
+        announce(validator, known, outputs);
+    char source[SOURCE_SIZE];
+    (void)snprintf(source, sizeof source, "%s:%d", topic_row(record->topic)->name,
+                   (int)record->partition);
+    struct enrichment *enrichment = &validator->enrichment;
+    enrichment->source = span_text(source);
+    enrichment->offset = record->offset;
+    enrichment->arrival_ms = record->arrival_ms;
+    enrichment->schema = schema_fingerprint(writer_schema(known->writer));
+    struct buffer *value = &validator->validated;
+    buffer_clear(value);
+    wire_write_frame(value, writer_validated(known->writer));
+    enrichment_write(value, enrichment);
+    buffer_append_span(value, passed->body);
+
+    struct header *headers =
+        arena_take(validator->arena, (record->header_count + 1) * sizeof *headers);
+    size_t count = 0;
+    for (size_t i = 0; i < record->header_count; i++)
+        if (!dead_letter_is_own_header(record->headers[i].name))
+            headers[count++] = record->headers[i];
+    outputs_publish(outputs, &(struct output){.topic = TOPIC_INFERENCE_VALIDATED,
+                                              .key = passed->event_id,
+                                              .value = buffer_span(value),
+                                              .headers = headers,
+                                              .header_count = count});
+}
