@@ -1,4 +1,5 @@
 #include "kafka/kafka_client.h"
+#include "kafka/produce.h"
 #include "memory/heap.h"
 
 struct kafka_client {
@@ -182,49 +183,15 @@ enum fault kafka_client_require(struct kafka_client *client, enum topic topic, i
     return FAULT_NONE;
 }
 
-static void *unqualified(const uint8_t *bytes)
-{
-    return (void *)(uintptr_t)bytes; /* librdkafka copies (F_COPY) and does not write through it */
-}
-
-static rd_kafka_resp_err_t produce(struct kafka_client *client, const struct record *record)
-{
-    /* The table form: the variadic one with the same meaning needs a call for each set of fields.
-     */
-    rd_kafka_headers_t *headers =
-        record->header_count == 0 ? NULL : rd_kafka_headers_new(record->header_count);
-    for (size_t i = 0; i < record->header_count; i++)
-        (void)rd_kafka_header_add(headers, record->headers[i].name, -1,
-                                  record->headers[i].value.bytes,
-                                  (ssize_t)record->headers[i].value.size);
-    rd_kafka_vu_t fields[6] = {
-        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = kafka_client_topic(client, record->topic)},
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_KEY,
-         .u.mem = {.ptr = unqualified(record->key.bytes), .size = record->key.size}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE,
-         .u.mem = {.ptr = unqualified(record->value.bytes), .size = record->value.size}},
-        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
-    };
-    rd_kafka_error_t *error = rd_kafka_produceva(client->handle, fields, headers == NULL ? 5 : 6);
-    if (error == NULL)
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
-    const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-    rd_kafka_error_destroy(error);
-    if (headers != NULL)
-        rd_kafka_headers_destroy(headers); /* still ours where produce failed */
-    return code;
-}
-
 void kafka_client_produce(struct kafka_client *client, const struct record *record)
 {
     REQUIRE(record->partition >= 0);
-    rd_kafka_resp_err_t error = produce(client, record);
+    const char *topic = kafka_client_topic(client, record->topic);
+    rd_kafka_resp_err_t error = produce_record(client->handle, topic, record);
     /* Full: make room; message.timeout.ms bounds the wait. */
     while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         (void)rd_kafka_poll(client->handle, 100);
-        error = produce(client, record);
+        error = produce_record(client->handle, topic, record);
     }
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         fail(client, error);

@@ -18,10 +18,10 @@ void publication_contract(const struct contract *contract, const struct publicat
     json_t *baselines = json_array();
     for (size_t i = 0; i < publication->baseline_count; i++) {
         const struct baseline *baseline = publication->baselines[i];
-        (void)json_array_append_new(
-            baselines, json_pack("{s:s, s:s, s:I}", "version", baseline->version, "hash",
-                                 baseline->hash, "column_count",
-                                 (json_int_t)baseline_record_count(baseline)));
+        (void)json_array_append_new(baselines,
+                                    json_pack("{s:s, s:s, s:I}", "version", baseline->version,
+                                              "hash", baseline->hash, "column_count",
+                                              (json_int_t)baseline_record_count(baseline)));
     }
     buffer_format(out_key, "%s@%d", contract->model, (int)publication->revision);
     frame(TOPIC_MODEL_CONTRACTS,

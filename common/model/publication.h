@@ -1,6 +1,8 @@
-/* publication.h: contracts and baselines as records of their tables, for whoever publishes them: plumb, analyze and tests.
+/* publication.h: contracts and baselines as records of their tables, for whoever publishes them:
+ * plumb, analyze and tests.
  *
- * Keys: model@revision; model@version@hash#column.     Owner  the caller of what is returned.     Thread any.
+ * Keys: model@revision; model@version@hash#column.     Owner  the caller of what is returned.
+ * Thread any.
  */
 #ifndef PUBLICATION_H
 #define PUBLICATION_H
@@ -16,7 +18,8 @@ struct publication {
     size_t baseline_count;
 };
 /* Appends key and framed value. */
-void publication_contract(const struct contract *contract, const struct publication *publication, struct buffer *out_key,
+void publication_contract(const struct contract *contract, const struct publication *publication,
+                          struct buffer *out_key, struct buffer *out_value);
+void publication_baseline(const struct baseline *baseline, size_t index, struct buffer *out_key,
                           struct buffer *out_value);
-void publication_baseline(const struct baseline *baseline, size_t index, struct buffer *out_key, struct buffer *out_value);
 #endif

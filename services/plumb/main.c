@@ -28,9 +28,7 @@ static const struct command commands[] = {
     {"signals", plumb_results_run, "list signals to the serving apps"},
     {"panes", plumb_results_run, "list closed panes"},
     {"dead-letters", plumb_dead_letters_run, "list refused records, and the reasons there are"},
-#ifdef PLUMB_ANALYZE
     {"analyze", plumb_analyze_run, "the whole pipeline over files, without Kafka"},
-#endif
     {"version", plumb_version_run, "print the version"},
 };
 

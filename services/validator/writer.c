@@ -136,10 +136,8 @@ static char *compose_text(const struct writer *writer)
                   "enrichment", "type", enrichment, "doc", "What the validator found out.", "name",
                   field, "type", text_json(schema_text(writer->schema)), "doc", "As it came.");
     ENSURE(whole != NULL);
-    char *dumped = json_dumps(whole, JSON_COMPACT);
-    ENSURE(dumped != NULL);
-    char *text = heap_text(dumped);
-    heap_release(dumped); /* jansson's own */
+    char *text = json_dumps(whole, JSON_COMPACT);
+    ENSURE(text != NULL);
     json_decref(whole);
     json_decref(ours);
     heap_release(name_space);
