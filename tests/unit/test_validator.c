@@ -87,6 +87,18 @@ static void test_avro_event_is_copied(void **state)
     bench_close(&bench);
 }
 
+/* What a consumer's reader makes of it. */
+static void assert_reader_reads(const struct schema *composed, struct span whole)
+{
+    struct event_reader *reader = NULL;
+    struct event read;
+    struct reason reason = {""};
+    assert_int_equal(event_reader_create(composed, NULL, &reader, &reason), FAULT_NONE);
+    assert_int_equal(event_read(reader, whole, &read, &reason), FAULT_NONE);
+    assert_int_equal(read.event_time_ms, EVENT_TIME);
+    event_reader_destroy(reader);
+}
+
 /* Its names are ours on purpose: they must not meet. */
 static void test_own_writer_schema(void **state)
 {
@@ -136,13 +148,7 @@ static void test_own_writer_schema(void **state)
     const size_t body = bytes.size - WIRE_FRAME_SIZE;
     assert_memory_equal(output->value.bytes + output->value.size - body,
                         bytes.bytes + WIRE_FRAME_SIZE, body);
-    /* What a consumer's reader makes of it. */
-    struct event_reader *reader = NULL;
-    struct event read;
-    assert_int_equal(event_reader_create(composed, NULL, &reader, &reason), FAULT_NONE);
-    assert_int_equal(event_read(reader, whole, &read, &reason), FAULT_NONE);
-    assert_int_equal(read.event_time_ms, EVENT_TIME);
-    event_reader_destroy(reader);
+    assert_reader_reads(composed, whole);
 
     validator_service.close(bench.shard);
     shard_open(&bench);
