@@ -130,7 +130,7 @@ static const char *joined_name(struct parser *parser, const char *space, size_t 
     memcpy(full, space, space_size);
     if (dot != 0)
         full[space_size] = '.';
-    memcpy(full + space_size + dot, name, name_size);
+    memcpy(full + space_size + dot, name, name_size + 1);
     return full;
 }
 

@@ -170,7 +170,7 @@ enum fault kafka_client_partitions(struct kafka_client *client, enum topic topic
 enum fault kafka_client_require(struct kafka_client *client, enum topic topic, int32_t *out_count,
                                 struct reason *out_reason)
 {
-    int32_t count;
+    int32_t count = 0;
     const enum fault fault = kafka_client_partitions(client, topic, &count, out_reason);
     if (fault != FAULT_NONE)
         return fault;

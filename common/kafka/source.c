@@ -217,7 +217,7 @@ static int32_t partitions_of(struct source *source, const char *name, int timeou
     *out_error = handle == NULL
                      ? rd_kafka_last_error()
                      : rd_kafka_metadata(source->client, 0, handle, &metadata, timeout_ms);
-    if (*out_error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (*out_error == RD_KAFKA_RESP_ERR_NO_ERROR && metadata != NULL) {
         if (metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
             count = metadata->topics[0].partition_cnt;
         rd_kafka_metadata_destroy(metadata);

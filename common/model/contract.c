@@ -122,10 +122,10 @@ static bool read_rolling(const struct contract_reader *reader, const struct yaml
 static bool read_windows(const struct contract_reader *reader, const struct yaml_node *root,
                          struct contract *contract)
 {
-    contract->pane_ms = 60 * 1000;
-    contract->lateness_ms = 30 * 1000;
-    contract->correction_ms = 60 * 60 * 1000;
-    contract->skew_ms = 5 * 60 * 1000;
+    contract->pane_ms = 60000;
+    contract->lateness_ms = 30000;
+    contract->correction_ms = 3600000;
+    contract->skew_ms = 300000;
     const struct yaml_node *windows = yaml_tree_get(root, "windows");
     if (windows == NULL)
         return true;

@@ -186,6 +186,7 @@ static enum fault time_after(struct side *side, const struct line *line, bool *o
                 return FAULT_NONE;
         }
         line = line->after;
+        ENSURE(line != NULL); /* side_read appended it, or said that the file is at its end */
         if (line->has_time) {
             *out_has = true;
             *out_ms = line->time_ms;

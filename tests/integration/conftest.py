@@ -1,9 +1,14 @@
 """What several tests look at: the example once through services/up, and once through plumb analyze."""
+import os
 import subprocess
 
 import pytest
 import result_set
 import stack
+
+
+# Half an hour: only with --long.
+collect_ignore = [] if os.environ.get("TESTS_LONG") == "yes" else ["it_outage_memory.py"]
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 Goal: resident memory after the outage is within 10 % (and 4 MiB, for the allocator) of before; during it, it stops growing.
 Method: a producer keeps the validator behind, so that it works at its full rate; Redis, then Kafka, is stopped (SIGSTOP) for a
-while; resident memory is read from /proc before, in the middle, at the outage's end, and after. Only with TESTS_LONG: 10 min each;
+while; resident memory is read from /proc before, in the middle, at the outage's end, and after. Only with --long: 10 min each;
 TESTS_OUTAGE_MINUTES says otherwise.
 """
 import json
@@ -12,8 +12,6 @@ import threading
 import time
 
 import confluent_kafka
-import pytest
-
 import stack
 
 MINUTES = float(os.environ.get("TESTS_OUTAGE_MINUTES", "10"))
@@ -80,7 +78,6 @@ def taken(pipeline):
     return total
 
 
-@pytest.mark.skipif("TESTS_LONG" not in os.environ, reason="only with --long")
 def test_memory_after_an_outage_is_what_it_was(tmp_path):
     with stack.Pipeline(tmp_path) as pipeline:
         pipeline.start(partitions=4)
