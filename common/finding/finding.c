@@ -154,6 +154,21 @@ enum fault finding_read(const struct catalog *catalog, json_t *record, struct fi
     return FAULT_NONE;
 }
 
+enum fault finding_load(struct memo *waiting, const struct catalog *catalog, struct span field,
+                        struct span bytes)
+{
+    json_t *value = NULL;
+    struct finding finding;
+    enum fault fault = memo_decode("measurements", bytes, &value);
+    if (fault != FAULT_NONE)
+        return fault;
+    fault = finding_read(catalog, value, &finding);
+    json_decref(value);
+    if (fault == FAULT_RECORD_MALFORMED)
+        return FAULT_STATE_MALFORMED;
+    return fault != FAULT_NONE ? fault : memo_load(waiting, field, bytes);
+}
+
 void finding_fingerprint(const struct finding *finding, char out_text[IDENTITY_HEX_SIZE])
 {
     struct identity identity = {0};

@@ -15,6 +15,7 @@
 #ifndef FINDING_H
 #define FINDING_H
 #include "finding/identity.h"
+#include "finding/memo.h"
 #include "model/catalog.h"
 
 /* Kinds of alerts, by the stable names of DESIGN.md 7. */
@@ -61,6 +62,10 @@ struct finding {
 
 MUST_USE enum fault finding_read(const struct catalog *catalog, json_t *record,
                                  struct finding *out_finding);
+/* A stored measurement back into the memo that keeps those that wait; STATE_MALFORMED unless it
+ * reads, so that advance never meets what it cannot use. TABLE_BEHIND as above. */
+MUST_USE enum fault finding_load(struct memo *waiting, const struct catalog *catalog,
+                                 struct span field, struct span bytes);
 /* Names the group: alert kind, model, version, role, segment, window length, metric. */
 void finding_fingerprint(const struct finding *finding, char out_text[IDENTITY_HEX_SIZE]);
 /* Order of processing: time, model, version, role, segment, window length, kind, metric, alert

@@ -16,7 +16,7 @@ struct sink_options {
     const char *transactional_id, *client;
     const char *const *names; /* topic names by enum topic */
 };
-enum { SINK_TRANSACTION_TIMEOUT_MS = 60000 };
+enum { SINK_TRANSACTION_TIMEOUT_MS = 15000 };
 MUST_USE enum fault sink_open(const struct sink_options *options, struct sink **out_sink,
                               struct reason *out_reason);
 MUST_USE enum fault sink_init(struct sink *sink, int timeout_ms,

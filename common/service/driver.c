@@ -218,17 +218,37 @@ static void take_end(struct driver *driver, const struct source_message *message
     seat->at_end[k] = true;
     if (message->offset >= seat->live_from[k])
         seat->caught_up[k] = true;
-    if (driver->ends_left > 0 && --driver->ends_left == 0 &&
-        option_flag(driver->options, "bounded"))
+    if (seat->ended[k])
+        return;
+    seat->ended[k] = true;
+    if (--driver->ends_left == 0 && option_flag(driver->options, "bounded"))
         driver_stop(driver, 0);
+}
+
+/* The broker's time comes with delivery reports: where nothing was published yet, a clock that says
+ * nothing new is. */
+static void ask_time(struct driver *driver)
+{
+    if (driver->asked_time || driver->seat_count == 0)
+        return;
+    struct seat *seat = driver->seats[0];
+    if (shard_time(seat->shard) == 0)
+        ENSURE(shard_raise(seat->shard, seat->inputs[0].topic, 1, driver->outputs) == FAULT_NONE);
+    seat->sent_ms = shard_time(seat->shard) - 1;
+    driver->asked_time = true;
+    driver->taken = true;
 }
 
 /* --arrival broker: at the end of a partition the broker's own clock moves time (DESIGN.md 2.3). */
 static void raise_idle(struct driver *driver)
 {
     const int64_t broker_ms = sink_broker_time_ms(driver->sink);
-    if (!driver->service->origin || driver->arrival_is_header || broker_ms == 0)
+    if (!driver->service->origin || driver->arrival_is_header)
         return;
+    if (broker_ms == 0) {
+        ask_time(driver);
+        return;
+    }
     for (size_t i = 0; i < driver->seat_count; i++) {
         struct seat *seat = driver->seats[i];
         for (size_t k = 0; k < seat->input_count; k++) {

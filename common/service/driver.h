@@ -49,6 +49,7 @@ struct seat {
     struct arena *arena; /* owned: of entries */
     int64_t sent_ms;     /* the last clock sent */
     int64_t kept_ms;     /* the last clock that is in the metadata of a committed offset */
+    bool ended[SERVICE_TOPICS_MAX];  /* read to its end at least once */
     bool at_end[SERVICE_TOPICS_MAX]; /* nothing more is there to be read for now */
     bool writing;                    /* a delta is under way */
     int64_t written_ns, write_began_ns, write_cost_ns;
@@ -85,8 +86,10 @@ struct driver {
     struct sink *sink;              /* owned */
     struct store *store;            /* owned */
     struct catalog *catalog;        /* owned */
-    size_t tables_left;             /* partitions of tables not read to their end yet */
-    struct seat **seats;            /* owned, [seat_count] */
+    bool *
+        table_ended[TOPIC_COUNT]; /* owned: partitions of tables that were read to their end once */
+    size_t tables_left;           /* partitions of tables not read to their end yet */
+    struct seat **seats;          /* owned, [seat_count] */
     size_t seat_count;
     rd_kafka_topic_partition_list_t *assignment; /* owned; NULL: none */
     rd_kafka_topic_partition_list_t *offsets;    /* owned: of the job under way */
@@ -96,6 +99,7 @@ struct driver {
     struct source_message blocked; /* a record that names what the tables do not hold yet */
     bool transaction_open, taken;  /* taken: something since the last commit */
     int64_t transaction_at_ns;
+    bool asked_time;          /* for the broker's, by publishing a clock */
     bool urgent;              /* outputs that someone waits for are in the transaction */
     bool stopping, abandoned; /* abandoned: second signal, or the drain's deadline */
     int64_t stopping_at_ns;

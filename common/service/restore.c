@@ -141,45 +141,6 @@ static void after_committed(struct driver *driver)
     driver_step(driver);
 }
 
-void driver_restore(struct driver *driver)
-{
-    REQUIRE(!driver->busy);
-    REQUIRE(driver->assignment != NULL);
-    driver_drop_seats(driver);
-    driver->state = DRIVER_RESTORING;
-    atomic_store(&driver->ready_group, 0);
-    if (driver->offsets != NULL)
-        rd_kafka_topic_partition_list_destroy(driver->offsets);
-    driver->offsets = rd_kafka_topic_partition_list_copy(driver->assignment);
-    driver_run_job(driver, job_committed, after_committed);
-}
-
-/* FAULT_NONE; TABLE_BEHIND: the tables are not far enough, again later; else a loud stop. */
-static enum fault load(struct driver *driver, struct seat *seat)
-{
-    struct shard *shard = shard_create(driver->service, seat->inputs, seat->input_count,
-                                       driver->catalog, driver->options);
-    enum fault fault = FAULT_NONE;
-    if (seat->stored[0] != '\0' && !shard_positions_read(shard, span_text(seat->stored)))
-        fault = FAULT_STATE_MALFORMED;
-    for (size_t i = 0; i < seat->entry_count && fault == FAULT_NONE; i++)
-        fault = shard_load(shard, seat->entries[i].field, seat->entries[i].bytes);
-    for (size_t i = 0; i < seat->input_count && fault == FAULT_NONE; i++) {
-        const int64_t position = shard_position(shard, seat->inputs[i].topic);
-        if (position > seat->live_from[i])
-            fault = FAULT_STATE_AHEAD;
-        seat->caught_up[i] = position == seat->live_from[i];
-    }
-    if (fault != FAULT_NONE) {
-        shard_destroy(shard);
-        return fault;
-    }
-    seat->shard = shard;
-    release_entries(seat);
-    seat->written_ns = monotonic_now_ns();
-    return FAULT_NONE;
-}
-
 static void assign(struct driver *driver)
 {
     rd_kafka_topic_partition_list_t *list =
@@ -209,6 +170,54 @@ static void assign(struct driver *driver)
     atomic_store(&driver->ready_group, 1);
     log_write(LOG_INFO, "assigned", LOG_NUMBER("shards", driver->seat_count),
               LOG_NUMBER("replay_records", behind));
+}
+
+void driver_restore(struct driver *driver)
+{
+    REQUIRE(!driver->busy);
+    REQUIRE(driver->assignment != NULL);
+    driver_drop_seats(driver);
+    driver->state = DRIVER_RESTORING;
+    atomic_store(&driver->ready_group, 0);
+    if (driver->assignment->cnt == 0) { /* more instances than partitions: a reserve */
+        assign(driver);
+        return;
+    }
+    if (driver->offsets != NULL)
+        rd_kafka_topic_partition_list_destroy(driver->offsets);
+    driver->offsets = rd_kafka_topic_partition_list_copy(driver->assignment);
+    driver_run_job(driver, job_committed, after_committed);
+}
+
+/* FAULT_NONE; TABLE_BEHIND: the tables are not far enough, again later; else a loud stop. */
+static enum fault load(struct driver *driver, struct seat *seat)
+{
+    struct shard *shard = shard_create(driver->service, seat->inputs, seat->input_count,
+                                       driver->catalog, driver->options);
+    enum fault fault = FAULT_NONE;
+    if (seat->stored[0] != '\0' && !shard_positions_read(shard, span_text(seat->stored)))
+        fault = FAULT_STATE_MALFORMED;
+    for (size_t i = 0; i < seat->entry_count && fault == FAULT_NONE; i++)
+        fault = shard_load(shard, seat->entries[i].field, seat->entries[i].bytes);
+    for (size_t i = 0; i < seat->input_count && fault == FAULT_NONE; i++) {
+        const int64_t position = shard_position(shard, seat->inputs[i].topic);
+        if (position > seat->live_from[i])
+            fault = FAULT_STATE_AHEAD;
+        seat->caught_up[i] = position == seat->live_from[i];
+    }
+    if (fault != FAULT_NONE) {
+        shard_destroy(shard);
+        return fault;
+    }
+    /* On broker time a clock may have run ahead of the records: it must not fall. */
+    for (size_t i = 0;
+         driver->service->origin && !driver->arrival_is_header && i < seat->input_count; i++)
+        ENSURE(shard_raise(shard, seat->inputs[i].topic, seat->sent_ms, driver->outputs) ==
+               FAULT_NONE);
+    seat->shard = shard;
+    release_entries(seat);
+    seat->written_ns = monotonic_now_ns();
+    return FAULT_NONE;
 }
 
 void driver_restore_step(struct driver *driver)

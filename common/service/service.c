@@ -393,6 +393,8 @@ static void unwire(struct driver *driver)
     outputs_destroy(driver->outputs);
     changes_destroy(driver->changes);
     catalog_destroy(driver->catalog);
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        heap_release(driver->table_ended[i]);
     heap_release(driver->group);
     heap_release(driver->client);
     heap_release(driver->transactional_id);

@@ -1,7 +1,7 @@
 /* tables.c: the compacted topics that every instance reads whole, into the catalog, and then
  * follows. */
-#include "clock/wall.h"
 #include "log/log.h"
+#include "memory/heap.h"
 #include "service/driver.h"
 
 static void on_wake(void *context)
@@ -20,6 +20,7 @@ enum fault driver_open_tables(struct driver *driver, struct reason *out_reason)
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
     for (size_t i = 0; i < SERVICE_TOPICS_MAX && driver->service->tables[i] != TOPIC_NONE; i++) {
         const enum topic topic = driver->service->tables[i];
+        driver->table_ended[topic] = heap_zeroed((size_t)driver->partitions[topic], sizeof(bool));
         for (int32_t p = 0; p < driver->partitions[topic]; p++)
             rd_kafka_topic_partition_list_add(list, driver->names[topic], p)->offset =
                 RD_KAFKA_OFFSET_BEGINNING;
@@ -55,8 +56,8 @@ void driver_poll_tables(struct driver *driver)
         if (event == SOURCE_RECORD) {
             apply(driver, &message);
             source_release(&message);
-        } else if (event == SOURCE_END && driver->tables_left > 0) {
-            /* Each partition ends once before it is counted as read; later ends mean nothing. */
+        } else if (event == SOURCE_END && !driver->table_ended[message.topic][message.partition]) {
+            driver->table_ended[message.topic][message.partition] = true;
             if (--driver->tables_left == 0)
                 atomic_store(&driver->ready_tables, 1);
         }

@@ -160,6 +160,7 @@ static enum fault open_sink(struct driver *driver)
                                          .transactional_id = driver->transactional_id,
                                          .client = driver->client,
                                          .names = driver->names};
+    driver->asked_time = false;
     enum fault fault = sink_open(&options, &driver->sink, &driver->job_reason);
     while (fault == FAULT_NONE || fault == FAULT_KAFKA_UNREACHABLE) {
         fault = sink_init(driver->sink, 2000, &driver->job_reason);

@@ -218,22 +218,6 @@ static void alerter_save(void *shard, struct changes *changes)
     memo_save(alerter->acted, changes);
 }
 
-/* What was loaded must read back, so that advance never meets what it cannot use. */
-static enum fault alerter_load_waiting(struct alerter *alerter, struct span field,
-                                       struct span bytes)
-{
-    json_t *value = NULL;
-    struct finding finding;
-    enum fault fault = memo_decode("measurements", bytes, &value);
-    if (fault != FAULT_NONE)
-        return fault;
-    fault = finding_read(alerter->catalog, value, &finding);
-    json_decref(value);
-    if (fault == FAULT_RECORD_MALFORMED)
-        return FAULT_STATE_MALFORMED;
-    return fault != FAULT_NONE ? fault : memo_load(alerter->waiting, field, bytes);
-}
-
 static enum fault alerter_load_group(struct alerter *alerter, struct span field, struct span bytes)
 {
     json_t *value = NULL;
@@ -251,7 +235,7 @@ static enum fault alerter_load(void *shard, struct span field, struct span bytes
 {
     struct alerter *alerter = shard;
     if (memo_owns(alerter->waiting, field))
-        return alerter_load_waiting(alerter, field, bytes);
+        return finding_load(alerter->waiting, alerter->catalog, field, bytes);
     if (memo_owns(alerter->groups, field))
         return alerter_load_group(alerter, field, bytes);
     if (memo_owns(alerter->acted, field))

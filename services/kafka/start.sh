@@ -85,6 +85,7 @@ kafka_prepare() {
     sed -e "s|@FOLDER@|$folder|g" -e "s|@PORT@|$port|g" -e "s|@CONTROLLER_PORT@|$controller|g" \
         "$kafka_source/server.properties" >"$folder/server.properties.partial" || return 1
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' '_-' | cut -c 1-22)
+    id=${id/#-/A}   # a leading dash would be read as an option
     (kafka_java 128m "$folder/format.log" -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format --standalone \
         --cluster-id "$id" --config "$folder/server.properties.partial") >"$folder/format.out" 2>&1 || return 1
     mv "$folder/server.properties.partial" "$folder/server.properties"

@@ -419,29 +419,13 @@ static void retrainer_save(void *shard, struct changes *changes)
     memo_save(retrainer->models, changes);
 }
 
-/* What was loaded must read back, so that advance never meets what it cannot use. */
-static enum fault retrainer_load_measurement(struct retrainer *retrainer, struct span field,
-                                             struct span bytes)
-{
-    json_t *value = NULL;
-    struct finding finding;
-    enum fault fault = memo_decode("measurements", bytes, &value);
-    if (fault != FAULT_NONE)
-        return fault;
-    fault = finding_read(retrainer->catalog, value, &finding);
-    json_decref(value);
-    if (fault == FAULT_RECORD_MALFORMED)
-        return FAULT_STATE_MALFORMED;
-    return fault != FAULT_NONE ? fault : memo_load(retrainer->measurements, field, bytes);
-}
-
 static enum fault retrainer_load(void *shard, struct span field, struct span bytes)
 {
     struct retrainer *retrainer = shard;
     struct memo *const memos[] = {retrainer->times, retrainer->alerts, retrainer->episodes,
                                   retrainer->models};
     if (memo_owns(retrainer->measurements, field))
-        return retrainer_load_measurement(retrainer, field, bytes);
+        return finding_load(retrainer->measurements, retrainer->catalog, field, bytes);
     for (size_t i = 0; i < COUNT_OF(memos); i++)
         if (memo_owns(memos[i], field))
             return memo_load(memos[i], field, bytes);

@@ -2,6 +2,7 @@
  * error in one is told with its place and what is meant. Method: the example's contract and small
  * ones written here; every kind of refusal by its text; the JSON Schema for editors is held against
  * the parser. */
+#include "contract_fixture.h"
 #include "memory/heap.h"
 #include "model/contract.h"
 
@@ -12,54 +13,12 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#define HEAD                                                                                       \
-    "model: fraud\ntask: binary\npositive: fraud\nowner: payments-ml\nrunbook: https://r/f\n"
-#define COLUMNS                                                                                    \
-    "columns:\n"                                                                                   \
-    "  amount: {type: number, range: [0, 10000], nulls: {max_rate: 0.01}}\n"                       \
-    "  country: {type: category, values: [DE, FR, NO], on_unseen: count}\n"                        \
-    "  fast: {type: boolean, required: false}\n"                                                   \
-    "  note: {type: text}\n"                                                                       \
-    "  user: {type: id}\n" /* to line 11 */
-
-static struct contract *parsed(const char *text)
-{
-    struct contract *contract = NULL;
-    struct reason reason = {{0}};
-    if (contract_parse("c.yaml", span_text(text), &contract, &reason) != FAULT_NONE)
-        fail_msg("%s", reason.text);
-    return contract;
-}
-
-static void assert_refused(const char *text, const char *expected)
-{
-    struct contract *contract = NULL;
-    struct reason reason = {{0}};
-    assert_int_equal(contract_parse("c.yaml", span_text(text), &contract, &reason),
-                     FAULT_CONTRACT_INVALID);
-    assert_null(contract);
-    assert_string_equal(reason.text, expected);
-    assert_int_equal(contract_parse("c.yaml", span_text(text), &contract, NULL),
-                     FAULT_CONTRACT_INVALID);
-}
-
-/* One more line (12) behind HEAD and COLUMNS is refused with the text, which begins behind
- * "c.yaml:". */
-static void assert_line_refused(const char *line, const char *expected)
-{
-    char *text = heap_format("%s%s\n", HEAD COLUMNS, line);
-    char *whole = heap_format("c.yaml:%s", expected);
-    assert_refused(text, whole);
-    heap_release(text);
-    heap_release(whole);
-}
-
 /* A single column (line 7) is refused. */
 static void assert_column_refused(const char *column, const char *expected)
 {
     char *text = heap_format("%scolumns:\n  a: %s\n", HEAD, column);
     char *whole = heap_format("c.yaml:7:%s", expected);
-    assert_refused(text, whole);
+    contract_fixture_refused(text, whole);
     heap_release(text);
     heap_release(whole);
 }
@@ -67,7 +26,7 @@ static void assert_column_refused(const char *column, const char *expected)
 static void test_columns(void **state)
 {
     (void)state;
-    struct contract *contract = parsed(HEAD COLUMNS);
+    struct contract *contract = contract_fixture_parsed(HEAD COLUMNS);
     assert_string_equal(contract->model, "fraud");
     assert_string_equal(contract->owner, "payments-ml");
     assert_string_equal(contract->runbook, "https://r/f");
@@ -100,9 +59,10 @@ static void test_columns(void **state)
     contract_destroy(contract);
     contract_destroy(NULL);
 
-    contract = parsed(HEAD "columns: {a: {type: number, range: [-.inf, -1.5e2], on_violation: "
-                           "reject, on_type: count}, b: {type: category, values: [x], "
-                           "on_violation: reject}}\n");
+    contract = contract_fixture_parsed(
+        HEAD "columns: {a: {type: number, range: [-.inf, -1.5e2], on_violation: "
+             "reject, on_type: count}, b: {type: category, values: [x], "
+             "on_violation: reject}}\n");
     assert_true(contract->columns[0].low < -1e308 && contract->columns[0].high == -150);
     assert_int_equal(contract->columns[0].on_violation, VIOLATION_REJECT);
     assert_int_equal(contract->columns[0].on_type, VIOLATION_COUNT);
@@ -113,7 +73,7 @@ static void test_columns(void **state)
 static void test_windows(void **state)
 {
     (void)state;
-    struct contract *contract = parsed(HEAD COLUMNS);
+    struct contract *contract = contract_fixture_parsed(HEAD COLUMNS);
     assert_int_equal(contract->pane_ms, 60000);
     assert_int_equal(contract->lateness_ms, 30000);
     assert_int_equal(contract->correction_ms, 3600000);
@@ -122,11 +82,11 @@ static void test_windows(void **state)
     assert_int_equal(contract->rolling_count, 0);
     contract_destroy(contract);
 
-    contract = parsed(HEAD COLUMNS
-                      "labels: {ttl: 48h}\n"
-                      "monitors: [{drift: psi, columns: amount, window: 10m}]\n"
-                      "windows: {pane: 5m, rolling: [1d, 5m, 1h, 60m], lateness: 0s, correction: "
-                      "250ms, skew: 1m}\n");
+    contract = contract_fixture_parsed(
+        HEAD COLUMNS "labels: {ttl: 48h}\n"
+                     "monitors: [{drift: psi, columns: amount, window: 10m}]\n"
+                     "windows: {pane: 5m, rolling: [1d, 5m, 1h, 60m], lateness: 0s, correction: "
+                     "250ms, skew: 1m}\n");
     assert_int_equal(contract->pane_ms, 300000);
     assert_int_equal(contract->lateness_ms, 0);
     assert_int_equal(contract->correction_ms, 250);
@@ -150,7 +110,7 @@ static void test_example(void **state)
     assert_int_equal(fclose(file), 0);
     assert_in_range(size, 1, sizeof text - 1);
     text[size] = 0;
-    struct contract *contract = parsed(text);
+    struct contract *contract = contract_fixture_parsed(text);
     assert_string_equal(contract->model, "electricity-price");
     assert_int_equal(contract->column_count, 6);
     assert_int_equal(contract->monitor_count, 6);
@@ -163,30 +123,35 @@ static void test_example(void **state)
 static void test_whole_refused(void **state)
 {
     (void)state;
-    assert_refused("", "c.yaml:1:1: the document is empty");
-    assert_refused("model: [\n", "c.yaml:2:1: did not find expected node content");
-    assert_refused("- model\n", "c.yaml:1:1: a contract must be a mapping (key: value)");
-    assert_refused("model: fraud\n", "c.yaml:1:1: a contract needs the key 'task'");
-    assert_refused("model: m\ntask: binary\nowner: o\nrunbook: r\ncolumns: {}\n",
-                   "c.yaml:2:7: task: binary needs the key 'positive': the name in `scores` and "
-                   "the label that means it");
-    assert_refused("model: m\ntask: regression\npositive: x\nowner: o\nrunbook: r\ncolumns: {}\n",
-                   "c.yaml:3:11: positive is for task: binary");
-    assert_refused("model: m\ntask: binry\nowner: o\nrunbook: r\ncolumns: {}\n",
-                   "c.yaml:2:7: task must be binary, multiclass, regression or ranking, not "
-                   "'binry' (did you mean 'binary'?)");
-    assert_refused("model: m\ntask: generation\nowner: o\nrunbook: r\ncolumns: {}\n",
-                   "c.yaml:2:7: 'generation' is known but not supported by this version of "
-                   "Plumbline: remove it");
-    assert_refused("model: m@1\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\n",
-                   "c.yaml:1:8: model must not hold @ or #");
-    assert_refused("model:\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\n",
-                   "c.yaml:1:7: model must be a text");
-    assert_refused("model: \"a\\nb\"\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\n",
-                   "c.yaml:1:8: model has a control character");
-    assert_line_refused("ownr: x", "12:1: unknown key 'ownr' (did you mean 'owner'?)");
-    assert_line_refused("treshold: 1", "12:1: unknown key 'treshold'");
-    assert_line_refused("owner: x", "12:1: key 'owner' again, first in line 4");
+    contract_fixture_refused("", "c.yaml:1:1: the document is empty");
+    contract_fixture_refused("model: [\n", "c.yaml:2:1: did not find expected node content");
+    contract_fixture_refused("- model\n", "c.yaml:1:1: a contract must be a mapping (key: value)");
+    contract_fixture_refused("model: fraud\n", "c.yaml:1:1: a contract needs the key 'task'");
+    contract_fixture_refused(
+        "model: m\ntask: binary\nowner: o\nrunbook: r\ncolumns: {}\n",
+        "c.yaml:2:7: task: binary needs the key 'positive': the name in `scores` and "
+        "the label that means it");
+    contract_fixture_refused(
+        "model: m\ntask: regression\npositive: x\nowner: o\nrunbook: r\ncolumns: {}\n",
+        "c.yaml:3:11: positive is for task: binary");
+    contract_fixture_refused(
+        "model: m\ntask: binry\nowner: o\nrunbook: r\ncolumns: {}\n",
+        "c.yaml:2:7: task must be binary, multiclass, regression or ranking, not "
+        "'binry' (did you mean 'binary'?)");
+    contract_fixture_refused(
+        "model: m\ntask: generation\nowner: o\nrunbook: r\ncolumns: {}\n",
+        "c.yaml:2:7: 'generation' is known but not supported by this version of "
+        "Plumbline: remove it");
+    contract_fixture_refused("model: m@1\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\n",
+                             "c.yaml:1:8: model must not hold @ or #");
+    contract_fixture_refused("model:\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\n",
+                             "c.yaml:1:7: model must be a text");
+    contract_fixture_refused(
+        "model: \"a\\nb\"\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\n",
+        "c.yaml:1:8: model has a control character");
+    contract_fixture_line_refused("ownr: x", "12:1: unknown key 'ownr' (did you mean 'owner'?)");
+    contract_fixture_line_refused("treshold: 1", "12:1: unknown key 'treshold'");
+    contract_fixture_line_refused("owner: x", "12:1: key 'owner' again, first in line 4");
     static const char *const later[] = {"rules",  "segments", "fallback",     "keep",
                                         "sample", "shadow",   "dead_letters", "generation"};
     for (size_t i = 0; i < COUNT_OF(later); i++) {
@@ -194,7 +159,7 @@ static void test_whole_refused(void **state)
         char *expected = heap_format("12:1: '%s' is known but not supported by this version of "
                                      "Plumbline: remove it",
                                      later[i]);
-        assert_line_refused(line, expected);
+        contract_fixture_line_refused(line, expected);
         heap_release(line);
         heap_release(expected);
     }
@@ -203,15 +168,15 @@ static void test_whole_refused(void **state)
     name[sizeof name - 1] = 0;
     char *text =
         heap_format("model: %s\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\n", name);
-    assert_refused(text, "c.yaml:1:8: model is longer than 255 bytes");
+    contract_fixture_refused(text, "c.yaml:1:8: model is longer than 255 bytes");
     heap_release(text);
 }
 
 static void test_columns_refused(void **state)
 {
     (void)state;
-    assert_refused(HEAD "columns: [a, b]\n",
-                   "c.yaml:6:10: columns must be a mapping (name: {type: …})");
+    contract_fixture_refused(HEAD "columns: [a, b]\n",
+                             "c.yaml:6:10: columns must be a mapping (name: {type: …})");
     assert_column_refused("number", "6: a column must be a mapping (key: value)");
     assert_column_refused("{range: [0, 1]}", "6: a column needs the key 'type'");
     assert_column_refused("{type: [x]}", "13: type must be number, category, boolean, text or id");
@@ -274,48 +239,56 @@ static void test_column_rules_refused(void **state)
                           "39: max_rate must not be above 1: 1.5");
     assert_column_refused("{type: number, nulls: {max_rate: -1}}",
                           "39: max_rate must not be below 0: -1");
-    assert_refused(
+    contract_fixture_refused(
         HEAD "columns: {score: {type: number}}\n",
         "c.yaml:6:11: 'score' is what monitors call the model's own: rename the feature");
-    assert_refused(HEAD "columns: {\"*\": {type: number}}\n",
-                   "c.yaml:6:11: '*' is what monitors call the model's own: rename the feature");
-    assert_refused(HEAD "columns: {\"\": {type: number}}\n",
-                   "c.yaml:6:11: a column's name must be a text");
+    contract_fixture_refused(
+        HEAD "columns: {\"*\": {type: number}}\n",
+        "c.yaml:6:11: '*' is what monitors call the model's own: rename the feature");
+    contract_fixture_refused(HEAD "columns: {\"\": {type: number}}\n",
+                             "c.yaml:6:11: a column's name must be a text");
 }
 
 static void test_windows_refused(void **state)
 {
     (void)state;
-    assert_line_refused("windows: 1h", "12:10: windows must be a mapping (key: value)");
-    assert_line_refused("windows: {pane: 1x}",
-                        "12:17: pane must be a duration (a whole number and ms, s, m, h or d), not "
-                        "'1x'");
-    assert_line_refused("windows: {pane: [1h]}", "12:17: pane must be a duration (30s, 1h, 7d)");
-    assert_line_refused("windows: {pane: 0s}", "12:17: pane must not be 0");
-    assert_line_refused("windows: {skew: 36501d}", "12:17: skew must not be above 36500d: 36501d");
-    assert_line_refused("windows: {rolling: 1h}", "12:20: rolling must be a list of durations");
-    assert_line_refused("windows: {rolling: [1h, hour]}",
-                        "12:25: a window must be a duration (a whole number and ms, s, m, h or d), "
-                        "not 'hour'");
-    assert_line_refused("windows: {pane: 1m, rolling: [1h, 90s]}",
-                        "12:35: window 90s is not a multiple of the pane (1m)");
-    assert_line_refused("windows: {rolling: [0h]}",
-                        "12:21: window 0ms is not a multiple of the pane (1m)");
-    assert_line_refused("windows: {pane: 1s, rolling: [1d]}",
-                        "12:31: window 1d has more than 10000 panes of 1s");
-    assert_line_refused("windows: {every: 1m}",
-                        "12:11: 'every' is known but not supported by this version of Plumbline: "
-                        "remove it");
-    assert_line_refused("windows: {rollin: [1h]}",
-                        "12:11: unknown key 'rollin' (did you mean 'rolling'?)");
-    assert_line_refused("windows: {lateness: 2h}",
-                        "12:21: lateness 2h is longer than correction 1h");
-    assert_line_refused("windows: {correction: 1s}",
-                        "12:23: lateness 30s is longer than correction 1s");
-    assert_line_refused("labels: {}", "12:9: labels needs the key 'ttl'");
-    assert_line_refused("labels: {ttl: long}",
-                        "12:15: ttl must be a duration (a whole number and ms, s, m, h or d), not "
-                        "'long'");
+    contract_fixture_line_refused("windows: 1h", "12:10: windows must be a mapping (key: value)");
+    contract_fixture_line_refused(
+        "windows: {pane: 1x}",
+        "12:17: pane must be a duration (a whole number and ms, s, m, h or d), not "
+        "'1x'");
+    contract_fixture_line_refused("windows: {pane: [1h]}",
+                                  "12:17: pane must be a duration (30s, 1h, 7d)");
+    contract_fixture_line_refused("windows: {pane: 0s}", "12:17: pane must not be 0");
+    contract_fixture_line_refused("windows: {skew: 36501d}",
+                                  "12:17: skew must not be above 36500d: 36501d");
+    contract_fixture_line_refused("windows: {rolling: 1h}",
+                                  "12:20: rolling must be a list of durations");
+    contract_fixture_line_refused(
+        "windows: {rolling: [1h, hour]}",
+        "12:25: a window must be a duration (a whole number and ms, s, m, h or d), "
+        "not 'hour'");
+    contract_fixture_line_refused("windows: {pane: 1m, rolling: [1h, 90s]}",
+                                  "12:35: window 90s is not a multiple of the pane (1m)");
+    contract_fixture_line_refused("windows: {rolling: [0h]}",
+                                  "12:21: window 0ms is not a multiple of the pane (1m)");
+    contract_fixture_line_refused("windows: {pane: 1s, rolling: [1d]}",
+                                  "12:31: window 1d has more than 10000 panes of 1s");
+    contract_fixture_line_refused(
+        "windows: {every: 1m}",
+        "12:11: 'every' is known but not supported by this version of Plumbline: "
+        "remove it");
+    contract_fixture_line_refused("windows: {rollin: [1h]}",
+                                  "12:11: unknown key 'rollin' (did you mean 'rolling'?)");
+    contract_fixture_line_refused("windows: {lateness: 2h}",
+                                  "12:21: lateness 2h is longer than correction 1h");
+    contract_fixture_line_refused("windows: {correction: 1s}",
+                                  "12:23: lateness 30s is longer than correction 1s");
+    contract_fixture_line_refused("labels: {}", "12:9: labels needs the key 'ttl'");
+    contract_fixture_line_refused(
+        "labels: {ttl: long}",
+        "12:15: ttl must be a duration (a whole number and ms, s, m, h or d), not "
+        "'long'");
 }
 
 /* Whether the key may stand between the two. */

@@ -1,6 +1,7 @@
 /* Goal: monitors and the retraining policy of a contract become what they say, and each error in
  * them is told with its place and what is meant. Method: small contracts written here; every kind
  * of refusal by its text. */
+#include "contract_fixture.h"
 #include "memory/heap.h"
 #include "model/contract.h"
 
@@ -10,54 +11,12 @@
 
 #include <cmocka.h>
 
-#define HEAD                                                                                       \
-    "model: fraud\ntask: binary\npositive: fraud\nowner: payments-ml\nrunbook: https://r/f\n"
-#define COLUMNS                                                                                    \
-    "columns:\n"                                                                                   \
-    "  amount: {type: number, range: [0, 10000], nulls: {max_rate: 0.01}}\n"                       \
-    "  country: {type: category, values: [DE, FR, NO], on_unseen: count}\n"                        \
-    "  fast: {type: boolean, required: false}\n"                                                   \
-    "  note: {type: text}\n"                                                                       \
-    "  user: {type: id}\n" /* to line 11 */
-
-static struct contract *parsed(const char *text)
-{
-    struct contract *contract = NULL;
-    struct reason reason = {{0}};
-    if (contract_parse("c.yaml", span_text(text), &contract, &reason) != FAULT_NONE)
-        fail_msg("%s", reason.text);
-    return contract;
-}
-
-static void assert_refused(const char *text, const char *expected)
-{
-    struct contract *contract = NULL;
-    struct reason reason = {{0}};
-    assert_int_equal(contract_parse("c.yaml", span_text(text), &contract, &reason),
-                     FAULT_CONTRACT_INVALID);
-    assert_null(contract);
-    assert_string_equal(reason.text, expected);
-    assert_int_equal(contract_parse("c.yaml", span_text(text), &contract, NULL),
-                     FAULT_CONTRACT_INVALID);
-}
-
-/* One more line (12) behind HEAD and COLUMNS is refused with the text, which begins behind
- * "c.yaml:". */
-static void assert_line_refused(const char *line, const char *expected)
-{
-    char *text = heap_format("%s%s\n", HEAD COLUMNS, line);
-    char *whole = heap_format("c.yaml:%s", expected);
-    assert_refused(text, whole);
-    heap_release(text);
-    heap_release(whole);
-}
-
 /* A single monitor (line 13, from column 5 on) is refused. */
 static void assert_monitor_refused(const char *monitor, const char *expected)
 {
     char *line = heap_format("monitors:\n  - %s", monitor);
     char *whole = heap_format("13:%s", expected);
-    assert_line_refused(line, whole);
+    contract_fixture_line_refused(line, whole);
     heap_release(line);
     heap_release(whole);
 }
@@ -69,7 +28,7 @@ static void assert_retrain_refused(const char *retrain, const char *expected)
                              "retrain: %s",
                              retrain);
     char *whole = heap_format("14:%s", expected);
-    assert_line_refused(line, whole);
+    contract_fixture_line_refused(line, whole);
     heap_release(line);
     heap_release(whole);
 }
@@ -77,7 +36,7 @@ static void assert_retrain_refused(const char *retrain, const char *expected)
 static void test_monitors(void **state)
 {
     (void)state;
-    struct contract *contract = parsed(
+    struct contract *contract = contract_fixture_parsed(
         HEAD COLUMNS
         "monitors:\n"
         "  - {drift: psi, columns: \"*\", window: 1h, reference: baseline, warn: 0.1, critical: "
@@ -125,8 +84,9 @@ static void test_monitors(void **state)
     assert_null(contract_monitor(contract, "DRIFT", "psi", 60000, "score"));
     contract_destroy(contract);
 
-    contract = parsed("model: price\ntask: regression\nowner: o\nrunbook: r\ncolumns: {a: {type: "
-                      "number}}\nmonitors: [{quality: range, columns: \"*\", window: 1m}]\n");
+    contract = contract_fixture_parsed(
+        "model: price\ntask: regression\nowner: o\nrunbook: r\ncolumns: {a: {type: "
+        "number}}\nmonitors: [{quality: range, columns: \"*\", window: 1m}]\n");
     assert_int_equal(contract->score_count, 0);
     assert_int_equal(contract->monitors[0].column_count, 2);
     assert_string_equal(contract->monitors[0].columns[1], "prediction");
@@ -136,13 +96,13 @@ static void test_monitors(void **state)
 static void test_retrain(void **state)
 {
     (void)state;
-    struct contract *contract = parsed(HEAD COLUMNS);
+    struct contract *contract = contract_fixture_parsed(HEAD COLUMNS);
     assert_false(contract->retrain.present);
     contract_destroy(contract);
-    contract =
-        parsed(HEAD COLUMNS "monitors: [{quality: nulls, columns: amount, window: 1h}]\n"
-                            "retrain: {when: [quality.warning], for: 3 windows, cooldown: 3650d, "
-                            "min_labels: 0, max: 2/week}\n");
+    contract = contract_fixture_parsed(
+        HEAD COLUMNS "monitors: [{quality: nulls, columns: amount, window: 1h}]\n"
+                     "retrain: {when: [quality.warning], for: 3 windows, cooldown: 3650d, "
+                     "min_labels: 0, max: 2/week}\n");
     assert_true(contract->retrain.present);
     assert_int_equal(contract->retrain.when_count, 1);
     assert_string_equal(contract->retrain.when[0], "quality.warning");
@@ -152,10 +112,10 @@ static void test_retrain(void **state)
     assert_int_equal(contract->retrain.max_count, 2);
     assert_int_equal(contract->retrain.max_period_ms, 7 * 86400000);
     contract_destroy(contract);
-    contract =
-        parsed(HEAD COLUMNS "monitors: [{drift: psi, columns: amount, window: 1h, critical: 1}]\n"
-                            "retrain: {when: [drift.critical, drift.warning], for: 1 window, max: "
-                            "1/36h}\n");
+    contract = contract_fixture_parsed(
+        HEAD COLUMNS "monitors: [{drift: psi, columns: amount, window: 1h, critical: 1}]\n"
+                     "retrain: {when: [drift.critical, drift.warning], for: 1 window, max: "
+                     "1/36h}\n");
     assert_int_equal(contract->retrain.for_windows, 1);
     assert_int_equal(contract->retrain.cooldown_ms, 86400000);
     assert_int_equal(contract->retrain.max_period_ms, 36 * 3600000);
@@ -165,8 +125,8 @@ static void test_retrain(void **state)
 static void test_monitors_refused(void **state)
 {
     (void)state;
-    assert_line_refused("monitors: {drift: psi}",
-                        "12:11: monitors must be a list (- {drift: psi, …})");
+    contract_fixture_line_refused("monitors: {drift: psi}",
+                                  "12:11: monitors must be a list (- {drift: psi, …})");
     assert_monitor_refused("drift", "5: a monitor must be a mapping ({drift: psi, …})");
     assert_monitor_refused("{columns: amount, window: 1h}",
                            "5: a monitor needs the key 'drift' or 'quality'");
@@ -278,15 +238,17 @@ static void test_monitor_columns_refused(void **state)
                            "28: column 'user' is of type id: only its nulls can be watched");
     assert_monitor_refused("{quality: unseen, columns: [note], window: 1h}",
                            "33: column 'note' is of type text: only its nulls can be watched");
-    assert_refused("model: m\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\nmonitors: "
-                   "[{drift: psi, columns: score, window: 1h}]\n",
-                   "c.yaml:6:34: 'score' is only there with task: binary");
-    assert_line_refused("monitors:\n"
-                        "  - {drift: psi, columns: [country, amount], window: 60m}\n"
-                        "  - {drift: psi, columns: [amount], window: 1d}\n"
-                        "  - {drift: psi, columns: \"*\", window: 1h}",
-                        "15:5: psi of 'amount' over 1h is already watched by the monitor in line "
-                        "13");
+    contract_fixture_refused(
+        "model: m\ntask: regression\nowner: o\nrunbook: r\ncolumns: {}\nmonitors: "
+        "[{drift: psi, columns: score, window: 1h}]\n",
+        "c.yaml:6:34: 'score' is only there with task: binary");
+    contract_fixture_line_refused(
+        "monitors:\n"
+        "  - {drift: psi, columns: [country, amount], window: 60m}\n"
+        "  - {drift: psi, columns: [amount], window: 1d}\n"
+        "  - {drift: psi, columns: \"*\", window: 1h}",
+        "15:5: psi of 'amount' over 1h is already watched by the monitor in line "
+        "13");
 }
 
 static void test_retrain_refused(void **state)
