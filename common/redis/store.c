@@ -11,7 +11,8 @@ enum {
     STORE_TICK_MS = 250,
     STORE_TIMEOUT_MS = 5000,
     STORE_BACKOFF_MAX_MS = 2000,
-    STORE_PING_MS = 2000
+    STORE_PING_MS = 2000,
+    STORE_REFUSED_MS = 1000
 };
 
 /* KEYS: TAG:at, TAG:state. ARGV: epoch, from, to, n, n × (field, bytes), then fields to remove. */
@@ -51,6 +52,9 @@ struct store {
     uv_timer_t *tick;        /* owned; freed in its close callback */
     struct request *first;   /* in order of asking; sent ones lead */
     bool ready, pinging, closing;
+    bool refused; /* it answers, but refuses writes; tried again every STORE_REFUSED_MS */
+    int64_t refused_at_ns;
+    char why[160];         /* why it is not ready */
     int64_t connect_at_ns; /* not before */
     int64_t link_at_ns;    /* when the connection was begun */
     int64_t ping_at_ns;    /* when the last PING was sent */
@@ -79,6 +83,8 @@ static void set_ready(struct store *store, bool ready)
 static void lost(struct store *store)
 {
     store->link = NULL;
+    store->refused = false;
+    (void)snprintf(store->why, sizeof store->why, "no answer");
     store->pinging = false;
     for (struct request **place = &store->first; *place != NULL;) {
         struct request *request = *place;
@@ -150,6 +156,17 @@ static void answer_read(struct request *request, const redisReply *reply)
     heap_release(entries);
 }
 
+/* MISCONF (no disk space), NOREPLICAS, OOM, READONLY, LOADING: the connection is well, the request
+ * stays and is tried again. */
+static void refuse(struct store *store, const redisReply *reply)
+{
+    store->refused = true;
+    store->refused_at_ns = monotonic_now_ns();
+    (void)snprintf(store->why, sizeof store->why, "%s",
+                   reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of the wrong kind");
+    set_ready(store, false);
+}
+
 static bool is_snapshot(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
@@ -171,9 +188,12 @@ static void on_reply(redisAsyncContext *link, void *raw, void *context)
                           ? reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS
                           : is_snapshot(reply);
     if (!good) {
-        drop_link(store); /* LOADING, OOM, READONLY …: later, again */
+        refuse(store, reply);
+        request->sent = false;
         return;
     }
+    store->refused = false;
+    set_ready(store, true);
     take_out(store, request);
     if (!request->forgotten && written)
         request->on_written(request->context, strcmp(reply->str, "APPLIED") == 0  ? STORE_APPLIED
@@ -184,21 +204,37 @@ static void on_reply(redisAsyncContext *link, void *raw, void *context)
     request_destroy(request);
 }
 
+static void send_request(struct store *store, struct request *request)
+{
+    request->sent = true;
+    request->sent_ns = monotonic_now_ns();
+    if (redisAsyncCommandArgv(store->link, on_reply, request, request->argument_count,
+                              (const char **)(uintptr_t)request->arguments,
+                              request->sizes) != REDIS_OK)
+        request->sent = false;
+}
+
 static void send_waiting(struct store *store)
 {
     if (store->link == NULL || !store->ready)
         return;
     for (struct request *request = store->first; request != NULL && store->link != NULL;
          request = request->next) {
-        if (request->sent)
-            continue;
-        request->sent = true;
-        request->sent_ns = monotonic_now_ns();
-        if (redisAsyncCommandArgv(store->link, on_reply, request, request->argument_count,
-                                  (const char **)(uintptr_t)request->arguments,
-                                  request->sizes) != REDIS_OK)
-            request->sent = false;
+        if (!request->sent)
+            send_request(store, request);
     }
+}
+
+/* While it refuses, one request at a time asks whether it still does. */
+static void try_again(struct store *store, int64_t now_ns)
+{
+    struct request *first = store->first;
+    if (now_ns - store->refused_at_ns < (int64_t)STORE_REFUSED_MS * 1000000)
+        return;
+    if (first == NULL)
+        store->refused = false; /* nobody waits any more: the next write will tell */
+    else if (!first->sent)
+        send_request(store, first);
 }
 
 static void on_ping(redisAsyncContext *link, void *raw, void *context)
@@ -213,7 +249,8 @@ static void on_ping(redisAsyncContext *link, void *raw, void *context)
         return;
     }
     store->backoff_ms = 0;
-    set_ready(store, true);
+    if (!store->refused)
+        set_ready(store, true);
     send_waiting(store);
 }
 
@@ -271,6 +308,8 @@ static void on_tick(uv_timer_t *timer)
     }
     if (!store->pinging && now_ns - store->ping_at_ns > (int64_t)STORE_PING_MS * 1000000)
         ping(store);
+    if (store->refused)
+        try_again(store, now_ns);
     send_waiting(store);
 }
 
@@ -290,6 +329,11 @@ enum fault store_open(const struct store_options *options, struct store **out_st
     (void)uv_timer_start(store->tick, on_tick, 0, STORE_TICK_MS);
     *out_store = store;
     return FAULT_NONE;
+}
+
+const char *store_why(const struct store *store)
+{
+    return store->why;
 }
 
 bool store_is_ready(const struct store *store)

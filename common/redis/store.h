@@ -41,7 +41,10 @@ enum store_outcome { STORE_APPLIED, STORE_CONFLICT, STORE_FENCED };
 
 MUST_USE enum fault store_open(const struct store_options *options, struct store **out_store,
                                struct reason *out_reason);
-bool store_is_ready(const struct store *store); /* connected, answers, nothing unanswered for 5 s */
+bool store_is_ready(const struct store *store); /* connected, answers, nothing unanswered for 5 s,
+                                                   the last write not refused */
+const char *
+store_why(const struct store *store); /* why it is not ready: "no answer", or Redis's own words */
 /* Texts are copied. The callback comes once, whenever Redis answers. */
 void store_read(struct store *store, const char *tag,
                 void (*on_read)(void *context, const struct store_snapshot *snapshot),

@@ -138,7 +138,7 @@ static void say_reachable(atomic_int *flag, bool now, const char *what, const ch
 static void on_store_state(void *context, bool ready)
 {
     struct driver *driver = context;
-    say_reachable(&driver->ready_redis, ready, "Redis", "no answer");
+    say_reachable(&driver->ready_redis, ready, "Redis", store_why(driver->store));
     (void)uv_async_send(&driver->wake);
 }
 

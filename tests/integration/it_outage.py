@@ -25,6 +25,11 @@ def all_waiting(pipeline, what):
         stack.wait_until(f"{service.name} says 503 ({what})\n{service.tail()}", 10, service.is_waiting)
 
 
+def redis_cli(pipeline, *words):
+    done = subprocess.run(["redis-cli", "-u", pipeline.redis_url, *words], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "OK", done.stdout
+
+
 def warnings_of(service):
     return [line for line in service.text().splitlines() if "level=warn" in line or "level=error" in line]
 
@@ -56,6 +61,12 @@ def test_stores_that_come_and_go_change_nothing(tmp_path, analyzed):
             for name, service in pipeline.services.items():   # once an outage, not once a try
                 more = warnings_of(service)[said[name]:]
                 assert len(more) <= 2 * SAID_AT_MOST, "\n".join(more)
+        # Redis answers, but refuses writes (as it does without disk space): said in its own words.
+        redis_cli(pipeline, "config", "set", "min-replicas-to-write", "1")
+        all_waiting(pipeline, "Redis refuses writes")
+        assert all("NOREPLICAS" in service.text() for service in pipeline.services.values())
+        redis_cli(pipeline, "config", "set", "min-replicas-to-write", "0")
+        pipeline.wait_ready(30)
         pipeline.wait_sent()
         pipeline.wait_drained()
         live = result_set.of_pipeline(pipeline)

@@ -12,6 +12,7 @@ import threading
 import time
 
 import confluent_kafka
+import pytest
 import stack
 
 MINUTES = float(os.environ.get("TESTS_OUTAGE_MINUTES", "10"))
@@ -78,6 +79,7 @@ def taken(pipeline):
     return total
 
 
+@pytest.mark.timeout(2 * 60 * MINUTES + 600)
 def test_memory_after_an_outage_is_what_it_was(tmp_path):
     with stack.Pipeline(tmp_path) as pipeline:
         pipeline.start(partitions=4)

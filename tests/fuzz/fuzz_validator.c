@@ -1,0 +1,45 @@
+/* Target functions: the validator's fold: JSON, single-object framing, Avro decoding, the
+ * contract's rules, dead letters; then the windower's over what passed. Whatever the bytes: exactly
+ * one record goes on or becomes a dead letter, and the flow's ends meet. */
+#include "fuzz.h"
+#include "service/in_process.h"
+#include "services_fixture.h"
+#include "validator/validator.h"
+#include "windower/windower.h"
+
+struct counts {
+    size_t validated, dead;
+};
+
+static void on_output(void *context, const struct record *record)
+{
+    struct counts *counts = context;
+    counts->validated += record->topic == TOPIC_INFERENCE_VALIDATED;
+    counts->dead += record->topic == TOPIC_INFERENCE_DEAD_LETTER;
+}
+
+/* The first byte chooses the topic, the rest is the record's value. */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    static const struct service *const flow[] = {&validator_service, &windower_service, NULL};
+    static struct in_process *driver; /* kept over all inputs: state must survive them, too */
+    static struct counts counts;
+    if (driver == NULL) {
+        driver = in_process_create(&(struct in_process_options){.services = flow,
+                                                                .partition_count = 1,
+                                                                .batch = 1,
+                                                                .on_output = on_output,
+                                                                .context = &counts});
+        fixture_publish_model(driver);
+    }
+    if (size < 2)
+        return 0;
+    counts = (struct counts){0};
+    const struct record record = {.topic = bytes[0] % 2 == 0 ? TOPIC_INFERENCE_EVENTS
+                                                             : TOPIC_GROUND_TRUTH,
+                                  .arrival_ms = 1700000100000,
+                                  .value = span_of(bytes + 1, size - 1)};
+    in_process_feed(driver, &record);
+    ENSURE(counts.validated + counts.dead == 1);
+    return 0;
+}
