@@ -331,7 +331,7 @@ static void keep(struct table *saved, struct span field, struct span bytes)
     (void)table_put(saved, field, entry);
 }
 
-static enum fault shard_reborn(struct in_process *driver, struct stage *stage, size_t index)
+static void save_shard(struct in_process *driver, struct stage *stage, size_t index)
 {
     shard_save(stage->shards[index], driver->changes);
     for (size_t i = 0; i < changes_size(driver->changes); i++) {
@@ -339,6 +339,32 @@ static enum fault shard_reborn(struct in_process *driver, struct stage *stage, s
         keep(stage->saved[index], change->field, change->bytes);
     }
     changes_clear(driver->changes);
+}
+
+void in_process_state(struct in_process *driver, struct buffer *out)
+{
+    for (size_t i = 0; i < driver->stage_count; i++) {
+        struct stage *stage = &driver->stages[i];
+        for (size_t k = 0; k < stage->shard_count; k++) {
+            save_shard(driver, stage, k);
+            buffer_format(out, "%s %zu ", stage->service->name, k);
+            shard_positions_write(stage->shards[k], out);
+            struct table_entry *entries = table_sorted(stage->saved[k]);
+            for (size_t e = 0; e < table_count(stage->saved[k]); e++) {
+                buffer_append_byte(out, '\n');
+                buffer_append_span(out, entries[e].key);
+                buffer_append_byte(out, '=');
+                buffer_append_span(out, buffer_span(entries[e].value));
+            }
+            buffer_append_byte(out, '\n');
+            heap_release(entries);
+        }
+    }
+}
+
+static enum fault shard_reborn(struct in_process *driver, struct stage *stage, size_t index)
+{
+    save_shard(driver, stage, index);
     struct buffer positions = {0};
     shard_positions_write(stage->shards[index], &positions);
     struct shard *fresh = shard_of(driver, stage, index);

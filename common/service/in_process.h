@@ -42,5 +42,8 @@ double in_process_count(const struct in_process *driver, const char *service, co
 /* For tests: state of all shards of a service through save and load into fresh shards, as a crash
  * and restore would. */
 MUST_USE enum fault in_process_restore(struct in_process *driver, const char *service);
+/* For tests: the state of all shards as it would be stored, as text that equal states have in
+ * common. */
+void in_process_state(struct in_process *driver, struct buffer *out);
 void in_process_destroy(struct in_process *driver);
 #endif
