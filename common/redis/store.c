@@ -190,6 +190,10 @@ static void on_reply(redisAsyncContext *link, void *raw, void *context)
     if (!good) {
         refuse(store, reply);
         request->sent = false;
+        if (request->forgotten) { /* never again: a second read would take another epoch */
+            take_out(store, request);
+            request_destroy(request);
+        }
         return;
     }
     store->refused = false;

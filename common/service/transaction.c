@@ -4,7 +4,7 @@
 #include "memory/heap.h"
 #include "service/driver.h"
 
-enum { STATE_INTERVAL_MS = 250, STATE_COST_FACTOR = 20 };
+enum { STATE_INTERVAL_MS = 250, STATE_INTERVAL_MAX_MS = 5000, STATE_COST_FACTOR = 20 };
 
 enum fault driver_begin(struct driver *driver)
 {
@@ -264,6 +264,15 @@ static void write_seat(struct driver *driver, struct seat *seat)
     buffer_fini(&to);
 }
 
+/* A write may cost a twentieth of the time. An outage is no cost: hence the upper bound. */
+static int64_t write_interval_ns(const struct seat *seat)
+{
+    const int64_t least_ns = (int64_t)STATE_INTERVAL_MS * 1000000;
+    const int64_t most_ns = (int64_t)STATE_INTERVAL_MAX_MS * 1000000;
+    const int64_t fair_ns = seat->write_cost_ns * STATE_COST_FACTOR;
+    return fair_ns < least_ns ? least_ns : fair_ns > most_ns ? most_ns : fair_ns;
+}
+
 bool driver_write_state(struct driver *driver, bool all)
 {
     REQUIRE(!driver->transaction_open && !driver->taken);
@@ -271,9 +280,7 @@ bool driver_write_state(struct driver *driver, bool all)
     bool still = true;
     for (size_t i = 0; i < driver->seat_count; i++) {
         struct seat *seat = driver->seats[i];
-        int64_t interval_ns = (int64_t)STATE_INTERVAL_MS * 1000000;
-        if (seat->write_cost_ns * STATE_COST_FACTOR > interval_ns)
-            interval_ns = seat->write_cost_ns * STATE_COST_FACTOR;
+        const int64_t interval_ns = write_interval_ns(seat);
         if (!seat->writing && (all || now_ns - seat->written_ns >= interval_ns))
             write_seat(driver, seat);
         still = still && !seat->writing;

@@ -205,8 +205,11 @@ class Pipeline:
     def wait_sent(self, seconds=120):
         assert self.sender.process.wait(seconds) == 0, self.sender.tail()
 
-    def wait_drained(self, seconds=120):
-        plumb("drained", "--bootstrap", self.bootstrap, "--timeout", seconds, timeout=seconds + 20)
+    def wait_drained(self, seconds=60):
+        done = plumb("drained", "--bootstrap", self.bootstrap, "--timeout", seconds, timeout=seconds + 20, check=False)
+        assert done.returncode == 0, f"not drained: {done.stderr}\n" + "\n".join(
+            f"{service.name} {line}" for service in self.services.values() for line in service.get("/metrics")[1].splitlines()
+            if line.startswith(("plumb_stream_time_timestamp", "plumb_records_taken", "plumb_transactions")))
 
     def read(self, what, *options):
         """The lines of plumb measurements | alerts | triggers | dead-letters, from the beginning of the topic."""
