@@ -336,7 +336,7 @@ static void take_batch(struct driver *driver)
     }
     if (!driver->transaction_open && !driver->taken && store_is_ready(driver->store))
         (void)driver_write_state(driver, false);
-    if (more)
+    if (more && may_take(driver)) /* else the store's on_state or the tick comes back */
         (void)uv_async_send(&driver->wake);
 }
 
