@@ -186,7 +186,7 @@ static void on_tick(uv_timer_t *tick)
                   LOG_TEXT("effect", "what was not committed comes again"));
         _exit(driver->exit_code == 0 ? 75 : driver->exit_code);
     }
-    if (!driver->busy)
+    if (!driver->busy && driver->sink != NULL) /* NULL: it could not be made anew; draining */
         sink_poll(driver->sink);
     driver_poll_tables(driver);
     driver_step(driver);

@@ -146,6 +146,7 @@ void driver_commit(struct driver *driver)
 {
     REQUIRE(driver->state == DRIVER_RUNNING && !driver->busy);
     if (driver_begin(driver) != FAULT_NONE || send_clocks(driver) != FAULT_NONE) {
+        driver->job_fault = FAULT_TRANSACTION_ABORTED; /* not what the last job left */
         driver_rewind(driver);
         return;
     }
@@ -181,9 +182,10 @@ static enum fault job_abort(struct driver *driver)
         return FAULT_FENCED;
     if (driver->job_fault == FAULT_NONE || driver->job_fault == FAULT_TRANSACTION_ABORTED ||
         driver->job_fault == FAULT_STATE_CONFLICT) {
-        if (!driver->transaction_open)
+        /* Not open and yet aborted: it could not be begun, so this producer begins none again. */
+        if (!driver->transaction_open && driver->job_fault != FAULT_TRANSACTION_ABORTED)
             return FAULT_NONE;
-        if (sink_abort(driver->sink, &driver->job_reason) == FAULT_NONE)
+        if (driver->transaction_open && sink_abort(driver->sink, &driver->job_reason) == FAULT_NONE)
             return FAULT_NONE;
     }
     sink_close(driver->sink);
