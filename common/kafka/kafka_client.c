@@ -128,6 +128,15 @@ enum fault kafka_client_reach(struct kafka_client *client, int timeout_ms,
     return FAULT_NONE;
 }
 
+char *kafka_client_cluster(const struct kafka_client *client)
+{
+    char *cluster = rd_kafka_clusterid(client->handle, KAFKA_CLIENT_TIMEOUT_MS);
+    char *copy = heap_text(cluster == NULL ? "" : cluster);
+    if (cluster != NULL)
+        rd_kafka_mem_free(client->handle, cluster);
+    return copy;
+}
+
 const char *kafka_client_topic(const struct kafka_client *client, enum topic topic)
 {
     REQUIRE(topic > TOPIC_NONE);
@@ -224,14 +233,49 @@ const char *kafka_client_failure(const struct kafka_client *client)
     return client->failure;
 }
 
+enum fault kafka_client_consumer(const struct kafka_client *client, const char *group,
+                                 rd_kafka_t **out_handle, struct reason *out_reason)
+{
+    const struct kafka_client_options *settings = &client->options;
+    const struct kafka_property fixed[] = {
+        {"group.id", group},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"enable.partition.eof", "true"},
+        {"isolation.level", "read_committed"},
+        {"allow.auto.create.topics", "false"},
+        {NULL, NULL},
+    };
+    const struct kafka_property initial[] = {
+        {"bootstrap.servers", settings->bootstrap},
+        {"client.id", settings->name},
+        {"auto.offset.reset", "earliest"},
+        {"check.crcs", "true"},
+        {"fetch.wait.max.ms", "50"},
+        {"reconnect.backoff.max.ms", "1000"},
+        {"fetch.error.backoff.ms", "50"},
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf;
+    const enum fault fault =
+        kafka_conf_create(settings->options, fixed, initial, &conf, out_reason);
+    if (fault != FAULT_NONE)
+        return fault;
+    char text[200];
+    rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
+    if (handle == NULL) {
+        rd_kafka_conf_destroy(conf);
+        reason_set(out_reason, "Kafka: %s", text);
+        return FAULT_OPTION_INVALID;
+    }
+    (void)rd_kafka_poll_set_consumer(handle);
+    *out_handle = handle;
+    return FAULT_NONE;
+}
+
 rd_kafka_t *kafka_client_handle(const struct kafka_client *client)
 {
     return client->handle;
-}
-
-const struct kafka_client_options *kafka_client_settings(const struct kafka_client *client)
-{
-    return &client->options;
 }
 
 void kafka_client_close(struct kafka_client *client)

@@ -30,6 +30,8 @@ MUST_USE enum fault kafka_client_open(const struct kafka_client_options *options
 /* FAULT_NONE once a broker answers. */
 MUST_USE enum fault kafka_client_reach(struct kafka_client *client, int timeout_ms,
                                        struct reason *out_reason);
+/* The cluster's id, "" where it does not tell; the caller releases it. */
+char *kafka_client_cluster(const struct kafka_client *client);
 const char *kafka_client_topic(const struct kafka_client *client,
                                enum topic topic); /* its name here (--topic.NAME) */
 /* How many partitions; 0: there is no such topic. */
@@ -51,9 +53,12 @@ uint64_t kafka_client_failed(const struct kafka_client *client);
 const char *kafka_client_failure(
     const struct kafka_client *client); /* the first failure's text, "" where there is none */
 
-/* For topic_reader.c and topic_admin.c. */
+/* For topic_reader.c, topic_admin.c and group_offsets.c. */
 rd_kafka_t *kafka_client_handle(const struct kafka_client *client);
-const struct kafka_client_options *kafka_client_settings(const struct kafka_client *client);
+/* A consumer that never joins its group: partitions are assigned by hand, nothing is committed but
+ * by rd_kafka_commit. The caller destroys it. OPTION_INVALID. */
+MUST_USE enum fault kafka_client_consumer(const struct kafka_client *client, const char *group,
+                                          rd_kafka_t **out_handle, struct reason *out_reason);
 void kafka_client_close(
     struct kafka_client *client); /* NULL accepted; what is under way is given up */
 #endif

@@ -91,20 +91,23 @@ enum fault sink_publish(struct sink *sink, const struct record *record, struct r
 enum { SINK_STEP_TIMEOUT_MS = 10000, SINK_TRIES = 6 };
 
 static enum fault send_offsets(struct sink *sink, const rd_kafka_topic_partition_list_t *offsets,
-                               rd_kafka_t *group, struct reason *out_reason)
+                               const struct source *group, struct reason *out_reason)
 {
-    rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(group);
+    const rd_kafka_consumer_group_metadata_t *membership = source_membership(group);
+    if (membership == NULL) {
+        reason_set(out_reason, "the partitions were taken away");
+        return FAULT_TRANSACTION_ABORTED;
+    }
     enum fault fault = FAULT_KAFKA_UNREACHABLE;
     for (int i = 0; i < SINK_TRIES && fault == FAULT_KAFKA_UNREACHABLE; i++)
         fault = kafka_conf_fault(rd_kafka_send_offsets_to_transaction(
-                                     sink->client, offsets, metadata, SINK_STEP_TIMEOUT_MS),
+                                     sink->client, offsets, membership, SINK_STEP_TIMEOUT_MS),
                                  out_reason);
-    rd_kafka_consumer_group_metadata_destroy(metadata);
     return fault == FAULT_KAFKA_UNREACHABLE ? FAULT_TRANSACTION_ABORTED : fault;
 }
 
 enum fault sink_commit(struct sink *sink, const rd_kafka_topic_partition_list_t *offsets,
-                       rd_kafka_t *group, struct reason *out_reason)
+                       const struct source *group, struct reason *out_reason)
 {
     enum fault fault = send_offsets(sink, offsets, group, out_reason);
     if (fault != FAULT_NONE)

@@ -7,8 +7,7 @@
  */
 #ifndef SINK_H
 #define SINK_H
-#include "kafka/kafka_conf.h"
-#include "kafka/record.h"
+#include "kafka/source.h"
 
 struct sink;
 struct sink_options {
@@ -24,9 +23,10 @@ MUST_USE enum fault sink_init(struct sink *sink, int timeout_ms,
 MUST_USE enum fault sink_begin(struct sink *sink, struct reason *out_reason);
 MUST_USE enum fault sink_publish(struct sink *sink, const struct record *record,
                                  struct reason *out_reason);
-/* Outputs, then input offsets, in one transaction. group: the consumer. */
+/* Outputs, then input offsets, in one transaction. group: the consumer whose membership fences the
+ * offsets. */
 MUST_USE enum fault sink_commit(struct sink *sink, const rd_kafka_topic_partition_list_t *offsets,
-                                rd_kafka_t *group, struct reason *out_reason);
+                                const struct source *group, struct reason *out_reason);
 MUST_USE enum fault sink_abort(struct sink *sink, struct reason *out_reason);
 void sink_poll(struct sink *sink);         /* serves delivery reports */
 int sink_waiting(const struct sink *sink); /* records not yet acknowledged */

@@ -2,16 +2,18 @@
 #include "memory/heap.h"
 
 struct source {
-    struct source_options options; /* names and context borrowed */
-    rd_kafka_t *client;            /* owned */
-    rd_kafka_queue_t *queue;       /* owned reference */
+    struct source_options options;                  /* names and context borrowed */
+    rd_kafka_t *client;                             /* owned */
+    rd_kafka_queue_t *queue;                        /* owned reference */
+    rd_kafka_consumer_group_metadata_t *membership; /* owned; NULL: no partitions were given */
     struct {
         const rd_kafka_topic_t *handle; /* borrowed from messages; the client keeps it alive while
                                            it consumes the topic */
         enum topic topic;
     } seen[TOPIC_COUNT];
     size_t seen_count;
-    bool closing;
+    char *cluster;          /* owned by librdkafka's heap; NULL: not asked yet */
+    bool closing, revoking; /* revoking: on_revoked is not answered yet */
 };
 
 static void on_queue(rd_kafka_t *client, void *opaque)
@@ -21,34 +23,36 @@ static void on_queue(rd_kafka_t *client, void *opaque)
     source->options.on_wake(source->options.context);
 }
 
+static void forget_membership(struct source *source)
+{
+    if (source->membership != NULL)
+        rd_kafka_consumer_group_metadata_destroy(source->membership);
+    source->membership = NULL;
+}
+
 static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t error,
                          rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
-    const struct source *source = opaque;
-    if (source->closing)
+    struct source *source = opaque;
+    forget_membership(source);
+    if (source->closing) {
         (void)rd_kafka_assign(client, NULL); /* nobody is left to let go in his own time */
-    else if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+    } else if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        source->membership = rd_kafka_consumer_group_metadata(client);
         source->options.on_assigned(source->options.context, partitions);
-    else
+    } else {
+        source->revoking = true;
         source->options.on_revoked(source->options.context, rd_kafka_assignment_lost(client) != 0);
+    }
 }
 
 enum fault source_open(const struct source_options *options, struct source **out_source,
                        struct reason *out_reason)
 {
-    /* A poll can wait long while Redis is away; liveness is judged by /healthz, death by the
-     * session time-out. */
-    const struct kafka_property fixed[] = {
-        {"group.id", options->group == NULL ? "plumb-tables" : options->group},
-        {"enable.auto.commit", "false"},
-        {"enable.auto.offset.store", "false"},
-        {"enable.partition.eof", "true"},
-        {"isolation.level", "read_committed"},
-        {"partition.assignment.strategy", "range"},
-        {"max.poll.interval.ms", "86400000"},
-        {"allow.auto.create.topics", "false"},
-        {NULL, NULL},
-    };
+    struct kafka_property fixed[16] = {
+        {"group.id", options->group == NULL ? "plumb-tables" : options->group}};
+    for (size_t i = 0; source_guarantees[i].name != NULL; i++)
+        fixed[i + 1] = source_guarantees[i];
     const struct kafka_property initial[] = {
         {"client.id", options->client},
         {"auto.offset.reset", "error"},
@@ -120,10 +124,10 @@ static enum topic topic_of(struct source *source, const rd_kafka_message_t *mess
     return TOPIC_NONE;
 }
 
-enum source_event source_poll(struct source *source, struct source_message *out_message,
-                              struct reason *out_reason)
+enum source_event source_poll(struct source *source, int timeout_ms,
+                              struct source_message *out_message, struct reason *out_reason)
 {
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(source->client, 0);
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(source->client, timeout_ms);
     if (message == NULL)
         return SOURCE_EMPTY;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
@@ -159,7 +163,8 @@ struct record source_record(const struct source_message *message, struct header 
                             .value = span_of(raw->payload, raw->len),
                             .headers = headers};
     rd_kafka_headers_t *list;
-    if (!want_headers || rd_kafka_message_headers(raw, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if ((!want_headers && raw->len > 0) ||
+        rd_kafka_message_headers(raw, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return record;
     const void *value;
     const char *name;
@@ -181,8 +186,12 @@ void source_release(struct source_message *message)
 enum fault source_assign(struct source *source, const rd_kafka_topic_partition_list_t *partitions,
                          struct reason *out_reason)
 {
+    /* NULL answers a revocation, and nothing else: a member that answers an assignment of no
+     * partitions by it never joins again, and every later rebalance waits for it. */
+    const bool gives_back = partitions->cnt == 0 && source->revoking;
+    source->revoking = source->revoking && !gives_back;
     const rd_kafka_resp_err_t error =
-        rd_kafka_assign(source->client, partitions->cnt == 0 ? NULL : partitions);
+        rd_kafka_assign(source->client, gives_back ? NULL : partitions);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
         return FAULT_NONE;
     reason_set(out_reason, "assign: %s", rd_kafka_err2str(error));
@@ -281,9 +290,16 @@ enum fault source_append_time(struct source *source, enum topic topic, bool *out
     return FAULT_KAFKA_UNREACHABLE;
 }
 
-rd_kafka_t *source_client(const struct source *source)
+const char *source_cluster(struct source *source, int timeout_ms)
 {
-    return source->client;
+    if (source->cluster == NULL)
+        source->cluster = rd_kafka_clusterid(source->client, timeout_ms);
+    return source->cluster == NULL ? "" : source->cluster;
+}
+
+const rd_kafka_consumer_group_metadata_t *source_membership(const struct source *source)
+{
+    return source->membership;
 }
 
 const char *source_name(const struct source *source, enum topic topic)
@@ -298,6 +314,9 @@ void source_close(struct source *source, bool reachable)
     source->closing = true;
     rd_kafka_queue_cb_event_enable(source->queue, NULL, NULL);
     rd_kafka_queue_destroy(source->queue);
+    forget_membership(source);
+    if (source->cluster != NULL)
+        rd_kafka_mem_free(source->client, source->cluster);
     if (reachable)
         (void)rd_kafka_consumer_close(source->client);
     rd_kafka_destroy_flags(source->client, reachable ? 0 : RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);

@@ -26,7 +26,7 @@ struct source_options {
 };
 enum source_event { SOURCE_EMPTY, SOURCE_RECORD, SOURCE_END, SOURCE_TROUBLE };
 struct source_message {
-    rd_kafka_message_t *message; /* owned; source_release */
+    void *message; /* owned; source_release */
     enum topic topic;
     int32_t partition;
     int64_t offset;
@@ -38,10 +38,12 @@ MUST_USE enum fault source_open(const struct source_options *options, struct sou
 MUST_USE enum fault source_subscribe(struct source *source, const enum topic *topics, size_t count,
                                      struct reason *out_reason);
 /* RECORD: out_message is filled. END: topic, partition, offset (where the next record will be).
- * TROUBLE: out_reason. */
-enum source_event source_poll(struct source *source, struct source_message *out_message,
-                              struct reason *out_reason);
-/* The message as a record; headers are read only if wanted, into at most header_max places. */
+ * TROUBLE: out_reason begins with librdkafka's name of the error. EMPTY: nothing came within
+ * timeout_ms. */
+enum source_event source_poll(struct source *source, int timeout_ms,
+                              struct source_message *out_message, struct reason *out_reason);
+/* The message as a record. Headers are read, into at most header_max places, only if wanted or
+ * where there is no value (clock records are told by them). */
 struct record source_record(const struct source_message *message, struct header *headers,
                             size_t header_max, bool want_headers);
 void source_release(struct source_message *message);
@@ -59,8 +61,18 @@ MUST_USE enum fault source_partitions(struct source *source, const enum topic *t
 /* Whether message.timestamp.type is LogAppendTime. Blocks up to 5 s. */
 MUST_USE enum fault source_append_time(struct source *source, enum topic topic, bool *out_append,
                                        struct reason *out_reason);
-rd_kafka_t *source_client(const struct source *source);
+/* Identifies the Kafka cluster, so that state of another one is told apart. Blocks up to
+ * timeout_ms; "" where it is not known. The text lives as long as the source. */
+const char *source_cluster(struct source *source, int timeout_ms);
+/* Who this consumer was in its group when it was given its partitions; NULL: it has none. Offsets
+ * are committed in this name: asked for later, librdkafka answers for a member that was thrown out
+ * with a name and generation of nobody, and of nobody Kafka takes transactional offsets unfenced.
+ */
+const rd_kafka_consumer_group_metadata_t *source_membership(const struct source *source);
 const char *source_name(const struct source *source, enum topic topic);
+/* What the guarantees hang on, whatever else is configured: read_committed, no commits but in
+ * transactions, no reset. NULL-ended. */
+extern const struct kafka_property source_guarantees[];
 /* NULL accepted; blocks until librdkafka has let go. reachable false: Kafka is away, do not wait
  * for it. */
 void source_close(struct source *source, bool reachable);

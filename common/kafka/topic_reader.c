@@ -18,47 +18,6 @@ struct topic_reader {
     int32_t part_count, open_count;
 };
 
-/* A consumer that never joins its group: partitions are assigned by hand, nothing is committed. */
-static enum fault consumer_open(const struct kafka_client *client, const char *group,
-                                rd_kafka_t **out_handle, struct reason *out_reason)
-{
-    const struct kafka_client_options *settings = kafka_client_settings(client);
-    const struct kafka_property fixed[] = {
-        {"group.id", group},
-        {"enable.auto.commit", "false"},
-        {"enable.auto.offset.store", "false"},
-        {"enable.partition.eof", "true"},
-        {"isolation.level", "read_committed"},
-        {"allow.auto.create.topics", "false"},
-        {NULL, NULL},
-    };
-    const struct kafka_property initial[] = {
-        {"bootstrap.servers", settings->bootstrap},
-        {"client.id", settings->name},
-        {"auto.offset.reset", "earliest"},
-        {"check.crcs", "true"},
-        {"fetch.wait.max.ms", "50"},
-        {"reconnect.backoff.max.ms", "1000"},
-        {"fetch.error.backoff.ms", "50"},
-        {NULL, NULL},
-    };
-    rd_kafka_conf_t *conf;
-    const enum fault fault =
-        kafka_conf_create(settings->options, fixed, initial, &conf, out_reason);
-    if (fault != FAULT_NONE)
-        return fault;
-    char text[200];
-    rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
-    if (handle == NULL) {
-        rd_kafka_conf_destroy(conf);
-        reason_set(out_reason, "Kafka: %s", text);
-        return FAULT_OPTION_INVALID;
-    }
-    (void)rd_kafka_poll_set_consumer(handle);
-    *out_handle = handle;
-    return FAULT_NONE;
-}
-
 enum fault topic_reader_open(struct kafka_client *client, enum topic topic,
                              struct topic_reader **out_reader, struct reason *out_reason)
 {
@@ -74,7 +33,7 @@ enum fault topic_reader_open(struct kafka_client *client, enum topic topic,
     reader->parts = heap_zeroed((size_t)count, sizeof *reader->parts);
     for (int32_t i = 0; i < count; i++)
         reader->parts[i].next = -1;
-    fault = consumer_open(client, "plumb-reader", &reader->handle, out_reason);
+    fault = kafka_client_consumer(client, "plumb-reader", &reader->handle, out_reason);
     if (fault != FAULT_NONE) {
         topic_reader_close(reader);
         return fault;
@@ -198,7 +157,8 @@ static enum fault take(struct topic_reader *reader, const rd_kafka_message_t *me
     if (!part_of(reader, message, &part))
         return FAULT_NONE;
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        if (message->offset > part->next)
+        /* Done: what came since was passed over, and is the next run's. */
+        if (!part->done && message->offset > part->next)
             part->next = message->offset;
         part_end(reader, part);
         return FAULT_NONE;
@@ -259,7 +219,7 @@ enum fault topic_reader_committed(const struct topic_reader *reader, const char 
                                   int64_t *out_offsets, struct reason *out_reason)
 {
     rd_kafka_t *handle;
-    const enum fault fault = consumer_open(reader->client, group, &handle, out_reason);
+    const enum fault fault = kafka_client_consumer(reader->client, group, &handle, out_reason);
     if (fault != FAULT_NONE)
         return fault;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(reader->part_count);
@@ -272,21 +232,6 @@ enum fault topic_reader_committed(const struct topic_reader *reader, const char 
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(handle);
     return error == RD_KAFKA_RESP_ERR_NO_ERROR ? FAULT_NONE : failed(reader, error, out_reason);
-}
-
-enum fault topic_reader_group_lives(const struct topic_reader *reader, const char *group,
-                                    bool *out_lives, struct reason *out_reason)
-{
-    const struct rd_kafka_group_list *list = NULL;
-    const rd_kafka_resp_err_t error =
-        rd_kafka_list_groups(reader->handle, group, &list, KAFKA_CLIENT_TIMEOUT_MS);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__PARTIAL)
-        return failed(reader, error, out_reason);
-    *out_lives = false;
-    for (int i = 0; i < list->group_cnt; i++)
-        *out_lives = *out_lives || list->groups[i].member_cnt > 0;
-    rd_kafka_group_list_destroy(list);
-    return FAULT_NONE;
 }
 
 void topic_reader_close(struct topic_reader *reader)

@@ -31,8 +31,5 @@ int64_t topic_reader_next(const struct topic_reader *reader,
  * [topic_reader_partitions]. */
 MUST_USE enum fault topic_reader_committed(const struct topic_reader *reader, const char *group,
                                            int64_t *out_offsets, struct reason *out_reason);
-/* Has the group members now? */
-MUST_USE enum fault topic_reader_group_lives(const struct topic_reader *reader, const char *group,
-                                             bool *out_lives, struct reason *out_reason);
 void topic_reader_close(struct topic_reader *reader); /* NULL accepted */
 #endif

@@ -259,6 +259,19 @@ enum fault catalog_apply(struct catalog *catalog, const struct record *record,
     return fault;
 }
 
+int64_t catalog_skew_ms(const struct catalog *catalog)
+{
+    int64_t longest_ms = 0;
+    size_t cursor = 0;
+    for (const struct revisions *one; (one = table_next(catalog->models, &cursor, NULL)) != NULL;) {
+        for (size_t i = 0; i < one->count; i++) {
+            if (one->contracts[i]->skew_ms > longest_ms)
+                longest_ms = one->contracts[i]->skew_ms;
+        }
+    }
+    return longest_ms == 0 ? CONTRACT_SKEW_MS : longest_ms;
+}
+
 const struct contract *catalog_contract_at(const struct catalog *catalog, struct span model,
                                            int64_t event_time_ms)
 {

@@ -25,6 +25,8 @@ struct catalog *catalog_create(void);
 MUST_USE enum fault catalog_apply(struct catalog *catalog, const struct record *record,
                                   struct reason *out_reason);
 /* Only the validator chooses: the newest revision with effective_from <= event time; NULL: none. */
+/* The longest skew of all contracts; that of a contract that says nothing where there is none. */
+int64_t catalog_skew_ms(const struct catalog *catalog);
 const struct contract *catalog_contract_at(const struct catalog *catalog, struct span model,
                                            int64_t event_time_ms);
 /* NULL: not read yet. */

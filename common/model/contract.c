@@ -125,7 +125,7 @@ static bool read_windows(const struct contract_reader *reader, const struct yaml
     contract->pane_ms = 60000;
     contract->lateness_ms = 30000;
     contract->correction_ms = 3600000;
-    contract->skew_ms = 300000;
+    contract->skew_ms = CONTRACT_SKEW_MS;
     const struct yaml_node *windows = yaml_tree_get(root, "windows");
     if (windows == NULL)
         return true;

@@ -64,6 +64,8 @@ struct contract_retrain {
     int64_t max_period_ms;
 };
 
+enum { CONTRACT_SKEW_MS = 300000 }; /* where windows: skew is not given */
+
 struct contract {
     char *model, *owner, *runbook; /* never NULL */
     char *positive;                /* binary; else NULL */
@@ -77,7 +79,7 @@ struct contract {
     /* Windows that monitors use or `rolling` lists, ascending, each a multiple of pane. */
     int64_t *rolling_ms; /* [rolling_count] */
     size_t rolling_count;
-    int64_t skew_ms; /* default 5 m */
+    int64_t skew_ms; /* default CONTRACT_SKEW_MS */
     struct contract_monitor *monitors;
     size_t monitor_count;
     struct contract_retrain retrain;

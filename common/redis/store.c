@@ -1,45 +1,33 @@
 #include "redis/store.h"
 #include "clock/wall.h"
+#include "memory/arena.h"
 #include "memory/heap.h"
-#include "redis/store_url.h"
-
-#include <hiredis/adapters/libuv.h>
-#include <hiredis/async.h>
-#include <hiredis/hiredis.h>
+#include "redis/store_server.h"
+#include "redis/store_slot.h"
 
 enum {
-    STORE_TICK_MS = 250,
-    STORE_TIMEOUT_MS = 5000,
-    STORE_BACKOFF_MAX_MS = 2000,
-    STORE_PING_MS = 2000,
-    STORE_REFUSED_MS = 1000
+    REFUSED_MS = 1000,    /* a refused request is sent again after */
+    FORGOTTEN_MS = 60000, /* a server that nobody wants any more */
+    HOPS_MAX = 5,         /* redirections in a row */
+    NS_PER_MS = 1000000,
 };
-
-/* KEYS: TAG:at, TAG:state. ARGV: epoch, from, to, n, n × (field, bytes), then fields to remove. */
-static const char write_script[] =
-    "local at = redis.call('HMGET', KEYS[1], 'epoch', 'offset') "
-    "if at[1] ~= ARGV[1] then return 'FENCED' end "
-    "local now = at[2] or '' "
-    "if now == ARGV[3] then return 'APPLIED' end "
-    "if now ~= ARGV[2] then return 'CONFLICT' end "
-    "local n = tonumber(ARGV[4]) "
-    "for i = 1, n do redis.call('HSET', KEYS[2], ARGV[3 + 2 * i], ARGV[4 + 2 * i]) end "
-    "for i = 5 + 2 * n, #ARGV do redis.call('HDEL', KEYS[2], ARGV[i]) end "
-    "redis.call('HSET', KEYS[1], 'offset', ARGV[3]) "
-    "return 'APPLIED'";
-static const char read_script[] =
-    "local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1) "
-    "return {epoch, redis.call('HGET', KEYS[1], 'offset') or '', redis.call('HGETALL', KEYS[2])}";
 
 struct request {
     struct request *next; /* owned list */
     struct store *store;  /* borrowed */
-    int argument_count;
-    char **arguments; /* owned, each owned */
-    size_t *sizes;    /* owned */
-    bool sent;
-    bool forgotten; /* the answer is dropped */
+    enum store_script script;
+    struct arena *arena; /* owned: of the arguments */
+    struct store_arguments arguments;
+    uint16_t slot;
+    struct store_server *server; /* borrowed: has it and has not answered; NULL: it waits */
+    struct store_server *ask;    /* borrowed: try there, this once */
     int64_t sent_ns;
+    int64_t again_at_ns; /* it was refused: not before */
+    size_t refusals;
+    int hops;
+    bool spelled;   /* the script's sum was not known there */
+    bool stuck;     /* refused, or its server was lost, and not answered since */
+    bool forgotten; /* the answer is dropped */
     void (*on_read)(void *context, const struct store_snapshot *snapshot);
     void (*on_written)(void *context, enum store_outcome outcome);
     void *context; /* borrowed */
@@ -48,278 +36,296 @@ struct request {
 struct store {
     struct store_options options;
     struct store_url url;
-    redisAsyncContext *link; /* owned by hiredis once attached; NULL: not connected */
-    uv_timer_t *tick;        /* owned; freed in its close callback */
-    struct request *first;   /* in order of asking; sent ones lead */
-    bool ready, pinging, closing;
-    bool refused; /* it answers, but refuses writes; tried again every STORE_REFUSED_MS */
-    int64_t refused_at_ns;
-    char why[160];         /* why it is not ready */
-    int64_t connect_at_ns; /* not before */
-    int64_t link_at_ns;    /* when the connection was begun */
-    int64_t ping_at_ns;    /* when the last PING was sent */
-    int64_t backoff_ms;
+    char *owner;                  /* owned */
+    struct store_server *servers; /* owned list; the first is the URL's, and stays */
+    struct store_server **slots;  /* owned, [STORE_SLOT_COUNT]; NULL: nothing was learned */
+    struct request *first;        /* owned list, in order of asking */
+    bool ready;
+    char why[160]; /* why it is not ready */
 };
 
-static void request_destroy(struct request *request)
-{
-    for (int i = 0; i < request->argument_count; i++)
-        heap_release(request->arguments[i]);
-    heap_release(request->arguments);
-    heap_release(request->sizes);
-    heap_release(request);
-}
+static void on_server_ready(void *context, struct store_server *server);
+static void on_server_lost(void *context, struct store_server *server, const char *why);
+static void on_server_warning(void *context, const char *event, const char *text);
+static void on_answer(void *context, const struct link_reply *reply);
 
-static void set_ready(struct store *store, bool ready)
-{
-    if (store->ready == ready)
-        return;
-    store->ready = ready;
-    if (!store->closing)
-        store->options.on_state(store->options.context, ready);
-}
+/* ---- Servers and slots */
 
-/* The connection is gone: what was sent is sent again on the next one. */
-static void lost(struct store *store)
+static struct store_server *server_at(struct store *store, const char *host, int port)
 {
-    store->link = NULL;
-    store->refused = false;
-    (void)snprintf(store->why, sizeof store->why, "no answer");
-    store->pinging = false;
-    for (struct request **place = &store->first; *place != NULL;) {
-        struct request *request = *place;
-        request->sent = false;
-        if (request->forgotten) { /* never again: a second read would take another epoch */
-            *place = request->next;
-            request_destroy(request);
-        } else {
-            place = &request->next;
-        }
+    struct store_server **place = &store->servers;
+    while (*place != NULL) {
+        if (store_server_is(*place, host, port))
+            return *place;
+        place = &(*place)->next;
     }
-    store->backoff_ms = store->backoff_ms == 0 ? 100 : store->backoff_ms * 2;
-    if (store->backoff_ms > STORE_BACKOFF_MAX_MS)
-        store->backoff_ms = STORE_BACKOFF_MAX_MS;
-    store->connect_at_ns = monotonic_now_ns() + store->backoff_ms * 1000000;
-    set_ready(store, false);
+    const struct store_server_options options = {.loop = store->options.loop,
+                                                 .url = &store->url,
+                                                 .host = host,
+                                                 .port = port,
+                                                 .on_ready = on_server_ready,
+                                                 .on_lost = on_server_lost,
+                                                 .on_warning = on_server_warning,
+                                                 .context = store};
+    *place = store_server_create(&options);
+    return *place;
 }
 
-static void drop_link(struct store *store)
+static void learn(struct store *store, uint16_t slot, struct store_server *server)
 {
-    redisAsyncContext *link = store->link;
-    if (link == NULL)
+    if (store->slots == NULL && server == NULL)
         return;
-    lost(store); /* first: hiredis calls the pending callbacks with NULL replies, which then find no
-                    link */
-    link->data = NULL;
-    redisAsyncFree(link);
+    if (store->slots == NULL)
+        store->slots = heap_zeroed(STORE_SLOT_COUNT, sizeof(struct store_server *));
+    if (store->slots[slot] != NULL)
+        store->slots[slot]->slot_count--;
+    store->slots[slot] = server;
+    if (server != NULL)
+        server->slot_count++;
 }
 
-static void on_connect(const redisAsyncContext *link, int status)
+static void unlearn(struct store *store, struct store_server *server)
 {
-    struct store *store = link->data;
-    if (store != NULL && status != REDIS_OK)
-        lost(store); /* hiredis frees the context itself */
+    for (size_t slot = 0; slot < STORE_SLOT_COUNT && server->slot_count > 0; slot++) {
+        if (store->slots[slot] == server)
+            learn(store, (uint16_t)slot, NULL);
+    }
 }
 
-static void on_disconnect(const redisAsyncContext *link, int status)
+static size_t ready_count(const struct store *store)
 {
-    (void)status;
-    struct store *store = link->data;
-    if (store != NULL)
-        lost(store);
+    size_t count = 0;
+    for (const struct store_server *server = store->servers; server != NULL; server = server->next)
+        count += server->ready;
+    return count;
 }
 
-static void take_out(struct store *store, struct request *request)
+/* Where nothing is known, the URL's server tells; where that is lost, or has told nothing of use,
+ * another. */
+static struct store_server *any_server(struct store *store, size_t turn)
 {
-    struct request **place = &store->first;
+    const size_t count = ready_count(store);
+    if (count == 0)
+        return store->servers;
+    size_t left = turn % count;
+    for (struct store_server *server = store->servers; server != NULL; server = server->next) {
+        if (server->ready && left-- == 0)
+            return server;
+    }
+    UNREACHABLE("counted a moment ago");
+    return NULL;
+}
+
+static struct store_server *server_for(struct store *store, const struct request *request)
+{
+    if (request->ask != NULL)
+        return request->ask;
+    if (store->slots != NULL && store->slots[request->slot] != NULL)
+        return store->slots[request->slot];
+    return any_server(store, request->refusals);
+}
+
+static bool is_wanted(const struct store *store, const struct store_server *server, size_t ready)
+{
+    if (server == store->servers || server->slot_count > 0 || ready == 0)
+        return true;
+    for (const struct request *request = store->first; request != NULL; request = request->next) {
+        if (request->ask == server)
+            return true;
+    }
+    return false;
+}
+
+/* ---- Requests */
+
+static void take_out(struct request *request)
+{
+    struct request **place = &request->store->first;
     while (*place != request)
         place = &(*place)->next;
     *place = request->next;
 }
 
-static void answer_read(struct request *request, const redisReply *reply)
+static void request_destroy(struct request *request)
 {
-    const redisReply *pairs = reply->element[2];
-    const size_t count = pairs->elements / 2;
-    struct store_entry *entries = heap_zeroed(count, sizeof *entries);
-    for (size_t i = 0; i < count; i++) {
-        const redisReply *field = pairs->element[2 * i], *bytes = pairs->element[2 * i + 1];
-        entries[i].field = span_of(field->str, (size_t)field->len);
-        entries[i].bytes = span_of(bytes->str, (size_t)bytes->len);
-    }
-    const redisReply *offset = reply->element[1];
-    const struct store_snapshot snapshot = {.epoch = reply->element[0]->integer,
-                                            .offset = span_of(offset->str, (size_t)offset->len),
-                                            .entries = entries,
-                                            .entry_count = count};
-    request->on_read(request->context, &snapshot);
-    heap_release(entries);
-}
-
-/* MISCONF (no disk space), NOREPLICAS, OOM, READONLY, LOADING: the connection is well, the request
- * stays and is tried again. */
-static void refuse(struct store *store, const redisReply *reply)
-{
-    store->refused = true;
-    store->refused_at_ns = monotonic_now_ns();
-    (void)snprintf(store->why, sizeof store->why, "%s",
-                   reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of the wrong kind");
-    set_ready(store, false);
-}
-
-static bool is_snapshot(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
-           reply->element[0]->type == REDIS_REPLY_INTEGER &&
-           reply->element[1]->type == REDIS_REPLY_STRING &&
-           reply->element[2]->type == REDIS_REPLY_ARRAY;
-}
-
-static void on_reply(redisAsyncContext *link, void *raw, void *context)
-{
-    if (link->data == NULL || raw == NULL)
-        return; /* outcome unknown: it stays in the list and is sent again, if it was not forgotten
-                   and freed */
-    struct request *request = context;
-    struct store *store = request->store;
-    const redisReply *reply = raw;
-    const bool written = request->on_written != NULL;
-    const bool good = written
-                          ? reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS
-                          : is_snapshot(reply);
-    if (!good) {
-        refuse(store, reply);
-        request->sent = false;
-        if (request->forgotten) { /* never again: a second read would take another epoch */
-            take_out(store, request);
-            request_destroy(request);
-        }
-        return;
-    }
-    store->refused = false;
-    set_ready(store, true);
-    take_out(store, request);
-    if (!request->forgotten && written)
-        request->on_written(request->context, strcmp(reply->str, "APPLIED") == 0  ? STORE_APPLIED
-                                              : strcmp(reply->str, "FENCED") == 0 ? STORE_FENCED
-                                                                                  : STORE_CONFLICT);
-    else if (!request->forgotten)
-        answer_read(request, reply);
-    request_destroy(request);
-}
-
-static void send_request(struct store *store, struct request *request)
-{
-    request->sent = true;
-    request->sent_ns = monotonic_now_ns();
-    if (redisAsyncCommandArgv(store->link, on_reply, request, request->argument_count,
-                              (const char **)(uintptr_t)request->arguments,
-                              request->sizes) != REDIS_OK)
-        request->sent = false;
+    arena_destroy(request->arena);
+    heap_release(request);
 }
 
 static void send_waiting(struct store *store)
 {
-    if (store->link == NULL || !store->ready)
-        return;
-    for (struct request *request = store->first; request != NULL && store->link != NULL;
-         request = request->next) {
-        if (!request->sent)
-            send_request(store, request);
+    const int64_t now_ns = monotonic_now_ns();
+    for (struct request *request = store->first; request != NULL; request = request->next) {
+        if (request->server != NULL || now_ns < request->again_at_ns)
+            continue;
+        struct store_server *server = server_for(store, request);
+        if (!server->ready)
+            continue;
+        if (request->ask != NULL)
+            store_server_asking(server);
+        request->server = server;
+        request->ask = NULL;
+        request->sent_ns = now_ns;
+        store_server_call(server, request->script, request->spelled, &request->arguments, on_answer,
+                          request);
     }
 }
 
-/* While it refuses, one request at a time asks whether it still does. */
-static void try_again(struct store *store, int64_t now_ns)
+/* Says so when the store has become ready, or is no more. */
+static void refresh(struct store *store)
 {
-    struct request *first = store->first;
-    if (now_ns - store->refused_at_ns < (int64_t)STORE_REFUSED_MS * 1000000)
+    bool ready = ready_count(store) > 0;
+    for (const struct request *request = store->first; request != NULL; request = request->next)
+        ready = ready && (!request->stuck || request->forgotten);
+    if (ready == store->ready)
         return;
-    if (first == NULL)
-        store->refused = false; /* nobody waits any more: the next write will tell */
-    else if (!first->sent)
-        send_request(store, first);
+    store->ready = ready;
+    store->options.on_state(store->options.context, ready);
 }
 
-static void on_ping(redisAsyncContext *link, void *raw, void *context)
+/* The outcome of all that it had is unknown: sent again, to whoever has the slots then. */
+static void on_server_lost(void *context, struct store_server *server, const char *why)
 {
     struct store *store = context;
-    const redisReply *reply = raw;
-    if (link->data == NULL || reply == NULL)
-        return;
-    store->pinging = false;
-    if (reply->type == REDIS_REPLY_ERROR) { /* NOAUTH, LOADING */
-        drop_link(store);
-        return;
+    (void)snprintf(store->why, sizeof store->why, "%s", why);
+    for (struct request **place = &store->first; *place != NULL;) {
+        struct request *request = *place;
+        const bool had = request->server == server;
+        if (had && request->forgotten) { /* never again: a second read would take another epoch */
+            *place = request->next;
+            request_destroy(request);
+            continue;
+        }
+        if (had || (request->server == NULL && server_for(store, request) == server)) {
+            request->stuck = true;
+            request->hops = 0;
+        }
+        if (had)
+            request->server = NULL;
+        if (request->ask == server)
+            request->ask = NULL;
+        place = &request->next;
     }
-    store->backoff_ms = 0;
-    if (!store->refused)
-        set_ready(store, true);
+    unlearn(store, server);
+    refresh(store);
+}
+
+static void on_server_ready(void *context, struct store_server *server)
+{
+    struct store *store = context;
+    (void)server;
     send_waiting(store);
+    refresh(store);
 }
 
-static void ping(struct store *store)
+static void on_server_warning(void *context, const char *event, const char *text)
 {
-    store->pinging = true;
-    store->ping_at_ns = monotonic_now_ns();
-    (void)redisAsyncCommand(store->link, on_ping, store, "PING");
+    const struct store *store = context;
+    if (store->options.on_warning != NULL)
+        store->options.on_warning(store->options.context, event, text);
 }
 
-static void connect_link(struct store *store)
+/* ---- Answers */
+
+/* By its code, or by that of the command in a script, as Redis 6 says it: "ERR … -READONLY …". */
+static bool is_error(struct span text, const char *code)
 {
-    store->link_at_ns = monotonic_now_ns();
-    redisAsyncContext *link = redisAsyncConnect(store->url.host, store->url.port);
-    if (link == NULL || link->err != 0) {
-        if (link != NULL)
-            redisAsyncFree(link);
-        lost(store);
+    char *words = span_copied(text);
+    char *inner = heap_format("-%s ", code);
+    const bool is = strncmp(words, inner + 1, strlen(code)) == 0 || strstr(words, inner) != NULL;
+    heap_release(inner);
+    heap_release(words);
+    return is;
+}
+
+/* The answer says that it is to be sent again at once, elsewhere or otherwise. */
+static bool is_redirected(struct request *request, struct store_server *server, struct span text)
+{
+    struct store *store = request->store;
+    struct store_redirect redirect;
+    if (request->hops >= HOPS_MAX)
+        return false;
+    if (!request->spelled && is_error(text, "NOSCRIPT")) {
+        request->spelled = true;
+    } else if (store_redirect_read(text, &redirect)) {
+        const char *host = redirect.host[0] == '\0' ? server->host : redirect.host;
+        struct store_server *target = server_at(store, host, redirect.port);
+        if (redirect.ask)
+            request->ask = target;
+        else
+            learn(store, redirect.slot, target);
+    } else {
+        return false;
+    }
+    request->hops++;
+    return true;
+}
+
+/* The request stays: it is sent again by and by. */
+static void refuse(struct request *request, struct store_server *server, struct span text)
+{
+    struct store *store = request->store;
+    char *words = span_copied(text);
+    (void)snprintf(store->why, sizeof store->why, "%s", words);
+    request->stuck = true;
+    request->hops = 0;
+    request->refusals++;
+    request->again_at_ns = monotonic_now_ns() + (int64_t)REFUSED_MS * NS_PER_MS;
+    if (is_error(text, "CLUSTERDOWN"))
+        learn(store, request->slot, NULL); /* another server may know better */
+    if (is_error(text, "READONLY") || is_error(text, "MASTERDOWN"))
+        store_server_lose(server, words); /* a replica by now: the name may mean another server */
+    heap_release(words);
+}
+
+static void give(struct request *request, const struct store_snapshot *snapshot,
+                 enum store_outcome outcome)
+{
+    request->stuck = false; /* and yet in the list: on_state may forget it */
+    refresh(request->store);
+    take_out(request);
+    if (!request->forgotten && request->script == STORE_SCRIPT_WRITE)
+        request->on_written(request->context, outcome);
+    else if (!request->forgotten)
+        request->on_read(request->context, snapshot);
+    request_destroy(request);
+}
+
+static void on_answer(void *context, const struct link_reply *reply)
+{
+    struct request *request = context;
+    struct store *store = request->store;
+    struct store_server *server = request->server;
+    struct store_snapshot snapshot = {.fault = FAULT_NONE};
+    enum store_outcome outcome = STORE_APPLIED;
+    const bool good = request->script == STORE_SCRIPT_WRITE
+                          ? store_script_outcome(reply, &outcome)
+                          : store_script_snapshot(reply, request->arena, &snapshot);
+    if (good) {
+        give(request, &snapshot, outcome);
         return;
     }
-    link->data = store;
-    store->link = link;
-    (void)redisLibuvAttach(link, store->options.loop);
-    (void)redisAsyncSetConnectCallback(link, on_connect);
-    (void)redisAsyncSetDisconnectCallback(link, on_disconnect);
-    if (store->url.password[0] != '\0' && store->url.user[0] != '\0')
-        (void)redisAsyncCommand(link, NULL, NULL, "AUTH %s %s", store->url.user,
-                                store->url.password);
-    else if (store->url.password[0] != '\0')
-        (void)redisAsyncCommand(link, NULL, NULL, "AUTH %s", store->url.password);
-    if (store->url.database != 0)
-        (void)redisAsyncCommand(link, NULL, NULL, "SELECT %d", store->url.database);
-    ping(store);
-}
-
-static bool is_overdue(int64_t since_ns, int64_t now_ns)
-{
-    return now_ns - since_ns > (int64_t)STORE_TIMEOUT_MS * 1000000;
-}
-
-static void on_tick(uv_timer_t *timer)
-{
-    struct store *store = timer->data;
-    const int64_t now_ns = monotonic_now_ns();
-    if (store->link == NULL) {
-        if (now_ns >= store->connect_at_ns)
-            connect_link(store);
+    request->server = NULL;
+    if (request->forgotten) { /* never again: a second read would take another epoch */
+        take_out(request);
+        request_destroy(request);
+        refresh(store);
         return;
     }
-    const struct request *oldest = store->first;
-    if ((store->pinging && is_overdue(store->ping_at_ns, now_ns)) ||
-        (oldest != NULL && oldest->sent && is_overdue(oldest->sent_ns, now_ns))) {
-        drop_link(store);
-        return;
-    }
-    if (!store->pinging && now_ns - store->ping_at_ns > (int64_t)STORE_PING_MS * 1000000)
-        ping(store);
-    if (store->refused)
-        try_again(store, now_ns);
+    if (reply->kind != LINK_ERROR)
+        refuse(request, server, span_text("an answer of the wrong kind"));
+    else if (!is_redirected(request, server, reply->text))
+        refuse(request, server, reply->text);
     send_waiting(store);
+    refresh(store);
 }
+
+/* ---- The store */
 
 enum fault store_open(const struct store_options *options, struct store **out_store,
                       struct reason *out_reason)
 {
+    REQUIRE(options != NULL && options->on_state != NULL);
     struct store_url url;
     const enum fault fault = store_url_parse(options->url, &url, out_reason);
     if (fault != FAULT_NONE)
@@ -327,12 +333,58 @@ enum fault store_open(const struct store_options *options, struct store **out_st
     struct store *store = heap_zeroed(1, sizeof *store);
     store->options = *options;
     store->url = url;
-    store->tick = heap_zeroed(1, sizeof *store->tick);
-    store->tick->data = store;
-    (void)uv_timer_init(options->loop, store->tick);
-    (void)uv_timer_start(store->tick, on_tick, 0, STORE_TICK_MS);
+    store->owner = heap_text(options->owner == NULL ? "" : options->owner);
+    (void)snprintf(store->why, sizeof store->why, "no answer");
+    (void)server_at(store, store->url.host, store->url.port);
     *out_store = store;
     return FAULT_NONE;
+}
+
+void store_set_owner(struct store *store, const char *owner)
+{
+    heap_release(store->owner);
+    store->owner = heap_text(owner);
+}
+
+static bool is_overdue(const struct store *store, const struct store_server *server, int64_t now_ns)
+{
+    for (const struct request *request = store->first; request != NULL; request = request->next) {
+        if (request->server == server &&
+            now_ns - request->sent_ns > (int64_t)STORE_TIMEOUT_MS * NS_PER_MS)
+            return true;
+    }
+    return false;
+}
+
+/* Servers come by MOVED; in years of fail-overs they would be many. */
+static void sweep(struct store *store, int64_t now_ns)
+{
+    const size_t ready = ready_count(store);
+    for (struct store_server **place = &store->servers; *place != NULL;) {
+        struct store_server *server = *place;
+        if (server->link != NULL || is_wanted(store, server, ready) ||
+            now_ns - server->connect_at_ns < (int64_t)FORGOTTEN_MS * NS_PER_MS) {
+            place = &server->next;
+        } else {
+            *place = server->next;
+            store_server_destroy(server);
+        }
+    }
+}
+
+void store_tick(struct store *store)
+{
+    const int64_t now_ns = monotonic_now_ns();
+    const size_t ready = ready_count(store);
+    for (struct store_server *server = store->servers; server != NULL; server = server->next) {
+        if (is_overdue(store, server, now_ns))
+            store_server_lose(server, "no answer");
+        else
+            store_server_tick(server, is_wanted(store, server, ready), now_ns);
+    }
+    sweep(store, now_ns);
+    send_waiting(store);
+    refresh(store);
 }
 
 const char *store_why(const struct store *store)
@@ -345,73 +397,54 @@ bool store_is_ready(const struct store *store)
     return store->ready;
 }
 
-static void argument(struct request *request, struct span text)
-{
-    request->sizes[request->argument_count] = text.size;
-    request->arguments[request->argument_count++] = span_copied(text);
-}
-
-static struct request *request_create(struct store *store, const char *script, const char *tag,
-                                      size_t more)
+static struct request *request_create(struct store *store, enum store_script script, void *context)
 {
     struct request *request = heap_zeroed(1, sizeof *request);
     request->store = store;
-    request->arguments = heap_zeroed(5 + more, sizeof *request->arguments);
-    request->sizes = heap_zeroed(5 + more, sizeof *request->sizes);
-    char *at = heap_format("%s:at", tag), *state = heap_format("%s:state", tag);
-    argument(request, span_text("EVAL"));
-    argument(request, span_text(script));
-    argument(request, span_text("2"));
-    argument(request, span_text(at));
-    argument(request, span_text(state));
-    heap_release(at);
-    heap_release(state);
+    request->script = script;
+    request->context = context;
+    request->arena = arena_create();
+    return request;
+}
+
+static void ask(struct request *request)
+{
+    struct store *store = request->store;
+    request->slot = store_slot(request->arguments.spans[STORE_SCRIPT_KEY_INDEX]);
     struct request **last = &store->first;
     while (*last != NULL)
         last = &(*last)->next;
     *last = request;
-    return request;
+    send_waiting(store);
 }
 
-void store_read(struct store *store, const char *tag,
+void store_read(struct store *store, const char *tag, int64_t epoch_least,
                 void (*on_read)(void *context, const struct store_snapshot *snapshot),
                 void *context)
 {
-    struct request *request = request_create(store, read_script, tag, 0);
+    struct request *request = request_create(store, STORE_SCRIPT_READ, context);
+    request->arguments = store_script_read(request->arena, tag, store->owner, epoch_least);
     request->on_read = on_read;
-    request->context = context;
-    send_waiting(store);
+    ask(request);
 }
 
 void store_write(struct store *store, const char *tag, int64_t epoch, struct span from,
                  struct span to, const struct store_entry *entries, size_t entry_count,
                  void (*on_written)(void *context, enum store_outcome outcome), void *context)
 {
+    REQUIRE(to.size > 0);
     REQUIRE(!span_equal(from, to));
-    struct request *request = request_create(store, write_script, tag, 4 + 2 * entry_count);
-    size_t puts = 0;
-    for (size_t i = 0; i < entry_count; i++)
-        puts += entries[i].bytes.bytes != NULL;
-    char number[24];
-    (void)snprintf(number, sizeof number, "%lld", (long long)epoch);
-    argument(request, span_text(number));
-    argument(request, from);
-    argument(request, to);
-    (void)snprintf(number, sizeof number, "%zu", puts);
-    argument(request, span_text(number));
-    for (size_t i = 0; i < entry_count; i++) {
-        if (entries[i].bytes.bytes == NULL)
-            continue;
-        argument(request, entries[i].field);
-        argument(request, entries[i].bytes);
-    }
-    for (size_t i = 0; i < entry_count; i++) {
-        if (entries[i].bytes.bytes == NULL)
-            argument(request, entries[i].field);
-    }
+    struct request *request = request_create(store, STORE_SCRIPT_WRITE, context);
+    const struct store_write write = {.tag = tag,
+                                      .owner = store->owner,
+                                      .epoch = epoch,
+                                      .from = from,
+                                      .to = to,
+                                      .entries = entries,
+                                      .entry_count = entry_count};
+    request->arguments = store_script_write(request->arena, &write);
     request->on_written = on_written;
-    request->context = context;
-    send_waiting(store);
+    ask(request);
 }
 
 void store_forget(struct store *store, void *context)
@@ -420,7 +453,7 @@ void store_forget(struct store *store, void *context)
         struct request *request = *place;
         if (request->context == context)
             request->forgotten = true;
-        if (request->forgotten && !request->sent) {
+        if (request->forgotten && request->server == NULL) {
             *place = request->next;
             request_destroy(request);
         } else {
@@ -437,22 +470,21 @@ size_t store_waiting(const struct store *store)
     return count;
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    heap_release(handle);
-}
-
 void store_close(struct store *store)
 {
     if (store == NULL)
         return;
-    store->closing = true;
-    drop_link(store);
+    while (store->servers != NULL) {
+        struct store_server *server = store->servers;
+        store->servers = server->next;
+        store_server_destroy(server);
+    }
     while (store->first != NULL) {
         struct request *request = store->first;
         store->first = request->next;
         request_destroy(request);
     }
-    uv_close((uv_handle_t *)store->tick, on_closed);
+    heap_release(store->slots);
+    heap_release(store->owner);
     heap_release(store);
 }

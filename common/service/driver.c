@@ -4,48 +4,23 @@
 #include "log/log.h"
 #include "memory/heap.h"
 
-#include <unistd.h>
-
 enum {
     BATCH_MAX = 1000,         /* records taken before signals, Redis and HTTP get their turn */
     SINK_WAITING_MAX = 50000, /* records not acknowledged: beyond, nothing more is taken */
     IDLE_ALLOWANCE_MS =
         250, /* how long after the broker's time a record may still turn up (DESIGN.md 2.3) */
+    STALL_ALLOWANCE_MS = 2500, /* after a stall: more than source.c's reconnect.backoff.max.ms */
     HEADERS_MAX = 64,
+    DRAIN_MAX_MS = 25000,
 };
-
-static void on_work(uv_work_t *work)
-{
-    struct driver *driver = work->data;
-    const enum fault fault = driver->job(driver);
-    driver->job_fault = fault;
-}
-
-static void on_work_done(uv_work_t *work, int status)
-{
-    (void)status;
-    struct driver *driver = work->data;
-    driver->busy = false;
-    driver->after_job(driver);
-}
-
-void driver_run_job(struct driver *driver, enum fault (*job)(struct driver *driver),
-                    void (*after)(struct driver *driver))
-{
-    REQUIRE(!driver->busy);
-    driver->busy = true;
-    driver->job = job;
-    driver->after_job = after;
-    driver->work.data = driver;
-    ENSURE(uv_queue_work(driver->loop, &driver->work, on_work, on_work_done) == 0);
-}
 
 void driver_stop(struct driver *driver, int exit_code)
 {
     if (driver->stopping) {
         log_write(LOG_WARN, "ended_at_once",
                   LOG_TEXT("effect", "what was not committed comes again"));
-        _exit(driver->exit_code == 0 ? 75 : driver->exit_code);
+        driver_exit(driver->exit_code == 0 ? 75 : driver->exit_code);
+        return;
     }
     driver->stopping = true;
     driver->exit_code = exit_code;
@@ -68,10 +43,10 @@ void driver_fail(struct driver *driver, enum fault fault, const char *event, con
 static bool is_awaited(enum topic topic)
 {
     return topic != TOPIC_INFERENCE_VALIDATED && topic != TOPIC_INFERENCE_DEAD_LETTER &&
-           topic != TOPIC_MODEL_SCHEMAS;
+           topic != TOPIC_MODEL_SCHEMAS && topic != TOPIC_SERVICE_SNAPSHOTS;
 }
 
-static enum fault publish(struct driver *driver)
+enum fault driver_publish(struct driver *driver)
 {
     struct outputs *outputs = driver->outputs;
     struct reason reason;
@@ -95,25 +70,6 @@ static enum fault publish(struct driver *driver)
     return FAULT_NONE;
 }
 
-static int64_t arrival_of(const struct driver *driver, const struct seat *seat,
-                          const struct source_message *message, const struct record *record)
-{
-    int64_t arrival_ms = message->timestamp_ms;
-    if (driver->arrival_is_header) {
-        const struct header *header = record_header(record, "plumb-arrival");
-        char text[24] = "";
-        if (header != NULL && header->value.size < sizeof text)
-            memcpy(text, header->value.bytes, header->value.size);
-        char *end;
-        const long long value = strtoll(text, &end, 10);
-        if (end != text && *end == '\0' && value > 0)
-            arrival_ms = value;
-    } else if (seat->sent_ms > arrival_ms) {
-        arrival_ms = seat->sent_ms; /* a clock said that nothing earlier follows */
-    }
-    return shard_lift(seat->shard, record->topic, arrival_ms);
-}
-
 static size_t input_of(const struct seat *seat, enum topic topic)
 {
     size_t k = 0;
@@ -122,7 +78,7 @@ static size_t input_of(const struct seat *seat, enum topic topic)
     return k;
 }
 
-static bool is_caught_up(const struct seat *seat)
+bool driver_is_caught_up(const struct seat *seat)
 {
     for (size_t k = 0; k < seat->input_count; k++) {
         if (!seat->caught_up[k])
@@ -131,24 +87,26 @@ static bool is_caught_up(const struct seat *seat)
     return true;
 }
 
-static void hold(struct seat *seat, struct source_message *message)
+enum fault driver_catch_up(struct driver *driver, struct seat *seat, size_t input)
 {
-    if (seat->held_count == seat->held_capacity) {
-        seat->held_capacity = seat->held_capacity == 0 ? 64 : seat->held_capacity * 2;
-        seat->held = heap_resized(seat->held, seat->held_capacity, sizeof *seat->held);
-    }
-    seat->held[seat->held_count++] = *message;
-    message->message = NULL;
+    if (seat->caught_up[input])
+        return FAULT_NONE;
+    seat->reached[input] = true;
+    const enum fault fault = shard_reach(seat->shard, seat->inputs[input].topic,
+                                         seat->marks[input].time_ms, driver->outputs);
+    outputs_clear(driver->outputs); /* it was published when it was time */
+    seat->caught_up[input] = fault == FAULT_NONE;
+    return fault;
 }
 
-static enum fault fold(struct driver *driver, struct seat *seat, struct source_message *message,
-                       bool live)
+enum fault driver_fold(struct driver *driver, struct seat *seat,
+                       const struct source_message *message, const int64_t *arrival_ms, bool live)
 {
     struct header headers[HEADERS_MAX];
-    const bool want_headers = driver->service->origin || message->message->len == 0;
-    struct record record = source_record(message, headers, HEADERS_MAX, want_headers);
+    struct record record = source_record(message, headers, HEADERS_MAX, driver->service->origin);
     if (driver->service->origin)
-        record.arrival_ms = arrival_of(driver, seat, message, &record);
+        record.arrival_ms =
+            arrival_ms != NULL ? *arrival_ms : driver_arrival(driver, seat, message, &record);
     if (live && driver_begin(driver) != FAULT_NONE)
         return FAULT_TRANSACTION_ABORTED;
     outputs_clear(driver->outputs);
@@ -160,13 +118,13 @@ static enum fault fold(struct driver *driver, struct seat *seat, struct source_m
         if (driver->first_record_ns == 0)
             driver->first_record_ns = driver->last_record_ns;
         metric_count(driver->metrics, "records_taken_total", topic_row(record.topic)->name, 1);
-        fault = publish(driver);
+        fault = driver_publish(driver);
     }
     outputs_clear(driver->outputs);
     return fault;
 }
 
-/* FAULT_NONE: taken or held, the message is released. TABLE_BEHIND: still the caller's. Others:
+/* FAULT_NONE: taken, the message is released. TABLE_BEHIND: still the caller's. Others:
  * rewind. */
 enum fault driver_take(struct driver *driver, struct source_message *message)
 {
@@ -178,34 +136,19 @@ enum fault driver_take(struct driver *driver, struct source_message *message)
     const size_t k = input_of(seat, message->topic);
     seat->at_end[k] = false;
     const bool live = message->offset >= seat->live_from[k];
-    if (live)
-        seat->caught_up[k] = true;
-    if (live && !is_caught_up(seat)) {
-        hold(seat, message);
-        return FAULT_NONE;
-    }
+    enum fault fault = FAULT_NONE;
     if (message->offset < shard_position(seat->shard, message->topic)) {
         source_release(message);
         return FAULT_NONE;
     }
-    const enum fault fault = fold(driver, seat, message, live);
+    if (live)
+        fault = driver_catch_up(driver, seat, k);
+    if (fault == FAULT_NONE && driver->arrival == ARRIVAL_EVENT_TIME)
+        return driver_queue(driver, seat, message);
+    if (fault == FAULT_NONE)
+        fault = driver_fold(driver, seat, message, NULL, live);
     if (fault == FAULT_NONE)
         source_release(message);
-    return fault;
-}
-
-/* A joined shard whose last input has caught up: what was held comes now, in the order it came. */
-static enum fault take_held(struct driver *driver, struct seat *seat)
-{
-    size_t done = 0;
-    enum fault fault = FAULT_NONE;
-    while (done < seat->held_count && fault == FAULT_NONE) {
-        fault = fold(driver, seat, &seat->held[done], true);
-        if (fault == FAULT_NONE)
-            source_release(&seat->held[done++]);
-    }
-    seat->held_count -= done;
-    memmove(seat->held, seat->held + done, seat->held_count * sizeof *seat->held);
     return fault;
 }
 
@@ -215,12 +158,24 @@ static void take_end(struct driver *driver, const struct source_message *message
     if (seat == NULL || seat->shard == NULL)
         return;
     const size_t k = input_of(seat, message->topic);
+    if (message->offset < seat->live_from[k]) {
+        char *why = heap_format(
+            "%s[%d] ends at %lld, and %lld was committed: Kafka lost records, or "
+            "the topic was made anew; to go on with what there is: plumb state "
+            "reset %s",
+            driver->names[message->topic], (int)message->partition, (long long)message->offset,
+            (long long)seat->live_from[k], driver->service->name);
+        driver_fail(driver, FAULT_STATE_AHEAD, "input_lost", why);
+        heap_release(why);
+        return;
+    }
     seat->at_end[k] = true;
-    if (message->offset >= seat->live_from[k])
-        seat->caught_up[k] = true;
+    seat->reached[k] = true;
     if (seat->ended[k])
         return;
     seat->ended[k] = true;
+    if (option_flag(driver->options, "bounded") && driver_settle(driver, seat, true) != FAULT_NONE)
+        return; /* what waits is not committed, so it comes again */
     if (--driver->ends_left == 0 && option_flag(driver->options, "bounded"))
         driver_stop(driver, 0);
 }
@@ -239,16 +194,36 @@ static void ask_time(struct driver *driver)
     driver->taken = true;
 }
 
+/* Where this process did not run, or Kafka did not answer it, for a while, an empty queue says
+ * nothing yet: what came meanwhile is on its way. */
+static bool stall_is_over(const struct driver *driver, int64_t now_ns)
+{
+    return now_ns - driver->stalled_ns >= (int64_t)STALL_ALLOWANCE_MS * 1000000;
+}
+
+/* Not while one is waited for: where each commit is a stall, time goes on when the first is over.
+ */
+static void note_stall(struct driver *driver)
+{
+    const int64_t now_ns = monotonic_now_ns(), before_ns = driver->turned_ns;
+    driver->turned_ns = now_ns;
+    if (before_ns != 0 && now_ns - before_ns > (int64_t)IDLE_ALLOWANCE_MS * 1000000 &&
+        stall_is_over(driver, before_ns))
+        driver->stalled_ns = now_ns;
+}
+
 /* --arrival broker: at the end of a partition the broker's own clock moves time (DESIGN.md 2.3). */
 static void raise_idle(struct driver *driver)
 {
     const int64_t broker_ms = sink_broker_time_ms(driver->sink);
-    if (!driver->service->origin || driver->arrival_is_header)
+    if (!driver->service->origin || driver->arrival != ARRIVAL_BROKER)
         return;
     if (broker_ms == 0) {
         ask_time(driver);
         return;
     }
+    if (!stall_is_over(driver, monotonic_now_ns()))
+        return;
     for (size_t i = 0; i < driver->seat_count; i++) {
         struct seat *seat = driver->seats[i];
         for (size_t k = 0; k < seat->input_count; k++) {
@@ -269,8 +244,16 @@ static bool may_take(const struct driver *driver)
 
 static void trouble(struct driver *driver, const char *text)
 {
-    if (strncmp(text, "_AUTO_OFFSET_RESET", 18) == 0 || strncmp(text, "_FATAL", 6) == 0) {
-        driver_fail(driver, FAULT_KAFKA_FATAL, "input_lost", text);
+    if (strncmp(text, "_AUTO_OFFSET_RESET", 18) == 0) {
+        char *why = heap_format("%s: records that the state is rebuilt from, or that were not read "
+                                "yet, are gone; to go on without them: plumb state reset %s",
+                                text, driver->service->name);
+        driver_fail(driver, FAULT_STATE_GAP, "input_lost", why);
+        heap_release(why);
+        return;
+    }
+    if (strncmp(text, "_FATAL", 6) == 0) {
+        driver_fail(driver, FAULT_KAFKA_FATAL, "kafka_refuses", text);
         return;
     }
     log_write(LOG_DEBUG, "kafka", LOG_TEXT("text", text));
@@ -283,7 +266,7 @@ static enum fault take_next(struct driver *driver, bool *out_more)
         return driver_take(driver, &driver->blocked);
     struct source_message message = {0};
     struct reason reason;
-    switch (source_poll(driver->source, &message, &reason)) {
+    switch (source_poll(driver->source, 0, &message, &reason)) {
     case SOURCE_EMPTY:
         *out_more = false;
         return FAULT_NONE;
@@ -300,21 +283,50 @@ static enum fault take_next(struct driver *driver, bool *out_more)
     return driver_take(driver, &driver->blocked);
 }
 
+/* While state is read nothing is taken, but the group may want the partitions back, or have given
+ * them away already. What comes beside that is read again from where the restored state begins. */
+static void serve_group(struct driver *driver)
+{
+    enum source_event event = SOURCE_RECORD;
+    for (int i = 0; i < BATCH_MAX && event != SOURCE_EMPTY && !driver->revoking; i++) {
+        struct source_message message = {0};
+        struct reason reason;
+        event = source_poll(driver->source, 0, &message, &reason);
+        source_release(&message);
+        if (event == SOURCE_TROUBLE)
+            trouble(driver, reason.text);
+    }
+}
+
+/* Inputs whose end came before a live record did. */
+static enum fault finish_replay(struct driver *driver, struct seat *seat)
+{
+    enum fault fault = FAULT_NONE;
+    for (size_t k = 0; k < seat->input_count && fault == FAULT_NONE; k++) {
+        if (seat->reached[k])
+            fault = driver_catch_up(driver, seat, k);
+    }
+    return fault;
+}
+
 static void take_batch(struct driver *driver)
 {
-    bool more = true;
+    bool more = true, drained = false;
     enum fault fault = FAULT_NONE;
+    note_stall(driver);
     for (size_t i = 0; i < driver->seat_count && fault == FAULT_NONE; i++) {
-        if (driver->seats[i]->held_count > 0 && is_caught_up(driver->seats[i]))
-            fault = take_held(driver, driver->seats[i]);
+        fault = finish_replay(driver, driver->seats[i]);
+        if (fault == FAULT_NONE && driver->seats[i]->waiting_count > 0)
+            fault = driver_settle(driver, driver->seats[i], false);
     }
     for (int i = 0; i < BATCH_MAX && more && fault == FAULT_NONE && may_take(driver); i++) {
         fault = take_next(driver, &more);
         if (driver->busy || driver->stopping || driver->revoking) {
-            (void)uv_async_send(&driver->wake);
+            driver_wake(driver);
             return;
         }
     }
+    drained = !more; /* nothing waits behind what cannot be taken */
     atomic_store(&driver->ready_records, fault != FAULT_TABLE_BEHIND);
     if (fault == FAULT_TABLE_BEHIND) {
         more = false;
@@ -325,19 +337,20 @@ static void take_batch(struct driver *driver)
         driver_rewind(driver);
         return;
     }
-    if (!driver->transaction_open && !driver->taken)
+    if (drained && !driver->transaction_open && !driver->taken)
         raise_idle(driver);
     const int64_t age_ns = monotonic_now_ns() - driver->transaction_at_ns;
     if ((driver->taken || driver->transaction_open) &&
         (age_ns >= driver->transaction_interval_ns || (driver->urgent && !more))) {
-        raise_idle(driver);
+        if (drained)
+            raise_idle(driver);
         driver_commit(driver);
         return;
     }
     if (!driver->transaction_open && !driver->taken && store_is_ready(driver->store))
         (void)driver_write_state(driver, false);
     if (more && may_take(driver)) /* else the store's on_state or the tick comes back */
-        (void)uv_async_send(&driver->wake);
+        driver_wake(driver);
 }
 
 static void release_assignment(struct driver *driver)
@@ -377,7 +390,7 @@ static void step_down(struct driver *driver)
     driver->state = driver->subscribed ? DRIVER_IDLE : DRIVER_STARTING;
     if (driver->stopping) {
         driver->state = DRIVER_STOPPED;
-        uv_stop(driver->loop);
+        driver_leave(driver);
     }
 }
 
@@ -409,7 +422,11 @@ static void step(struct driver *driver)
             subscribe(driver);
         return;
     case DRIVER_RESTORING:
-        driver_restore_step(driver);
+        serve_group(driver);
+        if (driver->state == DRIVER_RESTORING && !driver->busy && !driver->revoking)
+            driver_restore_step(driver);
+        else
+            driver_wake(driver);
         return;
     case DRIVER_IDLE:
     case DRIVER_RUNNING:
@@ -422,14 +439,50 @@ static void step(struct driver *driver)
     }
 }
 
+/* The tick comes each 50 ms, also while a job runs: where it did not, the process stood still, and
+ * so did librdkafka's threads. */
+static void note_pause(struct driver *driver)
+{
+    const int64_t now_ns = monotonic_now_ns(), before_ns = driver->stepped_ns;
+    driver->stepped_ns = now_ns;
+    if (before_ns != 0 && now_ns - before_ns > (int64_t)IDLE_ALLOWANCE_MS * 1000000)
+        driver->stalled_ns = now_ns;
+}
+
 void driver_step(struct driver *driver)
 {
+    note_pause(driver);
     if (driver->busy || driver->stepping || driver->state == DRIVER_STOPPED) {
         if (driver->stepping)
-            (void)uv_async_send(&driver->wake);
+            driver_wake(driver);
         return;
     }
     driver->stepping = true;
     step(driver);
     driver->stepping = false;
+}
+
+void driver_turn(struct driver *driver)
+{
+    if (driver->state == DRIVER_STOPPED)
+        return; /* the clients are being closed */
+    if (driver->tables != NULL)
+        driver_poll_tables(driver);
+    driver_step(driver);
+}
+
+void driver_tick(struct driver *driver)
+{
+    const int64_t now_ns = monotonic_now_ns();
+    atomic_store(&driver->heartbeat_ns, now_ns);
+    if (driver->stopping && now_ns - driver->stopping_at_ns > (int64_t)DRAIN_MAX_MS * 1000000) {
+        log_write(LOG_WARN, "drain_took_too_long",
+                  LOG_TEXT("effect", "what was not committed comes again"));
+        driver_exit(driver->exit_code == 0 ? 75 : driver->exit_code);
+        return;
+    }
+    if (!driver->busy && driver->sink != NULL) /* NULL: it could not be made anew; draining */
+        sink_poll(driver->sink);
+    store_tick(driver->store);
+    driver_turn(driver);
 }

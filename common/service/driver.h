@@ -18,6 +18,8 @@
 #include "kafka/sink.h"
 #include "kafka/source.h"
 #include "redis/store.h"
+#include "service/digest.h"
+#include "service/mark.h"
 #include "service/shard.h"
 
 #include <stdatomic.h>
@@ -32,6 +34,8 @@ enum driver_state {
     DRIVER_STOPPED,
 };
 
+enum driver_arrival { ARRIVAL_BROKER, ARRIVAL_HEADER, ARRIVAL_EVENT_TIME };
+
 /* One shard with its place in Kafka and Redis. */
 struct seat {
     struct driver *driver; /* borrowed */
@@ -40,22 +44,33 @@ struct seat {
     size_t input_count;
     int64_t
         live_from[SERVICE_TOPICS_MAX]; /* committed offset: what lies before is replayed silently */
-    bool caught_up[SERVICE_TOPICS_MAX]; /* the replay of this input is done */
-    char *tag;                          /* owned: {plumb:service:topic:partition} */
-    char *stored; /* owned: the offset text that Redis holds; NULL: not read yet */
+    bool committed[SERVICE_TOPICS_MAX];    /* there is a committed offset */
+    struct mark marks[SERVICE_TOPICS_MAX]; /* what was committed with it */
+    bool reached[SERVICE_TOPICS_MAX];      /* nothing before live_from is left to be replayed */
+    bool caught_up[SERVICE_TOPICS_MAX];    /* reached, and stream time is what it was there */
+    char *tag;                             /* owned: {plumb:service:topic:partition} */
+    char *stored; /* owned: the offset text that Redis holds, "POSITIONS DIGEST"; NULL: not read yet
+                   */
     int64_t epoch;
-    struct store_entry *entries; /* owned: read but not loaded yet */
+    enum fault distrust;         /* why what Redis holds is not used; NONE: it may be */
+    struct store_entry *entries; /* owned: read from Redis or Kafka but not loaded yet */
     size_t entry_count;
-    struct arena *arena; /* owned: of entries */
-    int64_t sent_ms;     /* the last clock sent */
-    int64_t kept_ms;     /* the last clock that is in the metadata of a committed offset */
+    char *positions;         /* owned: endless: the offsets that Kafka's snapshot covers; NULL:
+                                not read */
+    struct arena *arena;     /* owned: of entries */
+    struct digest *digest;   /* owned: of all entries of the state, as they were last saved */
+    struct changes *unsaved; /* owned: what Redis does not hold yet */
+    int64_t sent_ms;         /* the last clock sent */
+    bool clocked;            /* a clock of it is in the transaction: so must its offset be */
     bool ended[SERVICE_TOPICS_MAX];  /* read to its end at least once */
     bool at_end[SERVICE_TOPICS_MAX]; /* nothing more is there to be read for now */
-    bool writing;                    /* a delta is under way */
+    struct source_message *waiting;  /* owned, [waiting_count]: --arrival event-time: taken from
+                                        Kafka, but not from the shard's input: what comes behind
+                                        decides how they arrived */
+    size_t waiting_count, waiting_capacity, waiting_size;
+    int64_t before_ms; /* event time of the event before; 0: none */
+    bool writing;      /* a delta is under way */
     int64_t written_ns, write_began_ns, write_cost_ns;
-    struct source_message
-        *held; /* owned: live records of a joined shard that wait for its other inputs' replay */
-    size_t held_count, held_capacity;
 };
 
 struct driver {
@@ -65,7 +80,7 @@ struct driver {
     const char *names[TOPIC_COUNT];          /* topic names, by option or default */
     int32_t partitions[TOPIC_COUNT];         /* of inputs, outputs and tables */
     char *group, *client, *transactional_id; /* owned */
-    bool arrival_is_header;                  /* origin services: --arrival header */
+    enum driver_arrival arrival;             /* origin services: --arrival */
     int64_t transaction_interval_ns;
 
     uv_loop_t *loop;
@@ -99,8 +114,14 @@ struct driver {
     struct source_message blocked; /* a record that names what the tables do not hold yet */
     bool transaction_open, taken;  /* taken: something since the last commit */
     int64_t transaction_at_ns;
-    bool asked_time;          /* for the broker's, by publishing a clock */
-    bool urgent;              /* outputs that someone waits for are in the transaction */
+    int64_t restore_at_ns; /* restoring: not again before */
+    int64_t
+        restore_since_ns; /* restoring: since when Kafka's snapshot is waited for; 0: it is not */
+    bool asked_time;      /* for the broker's, by publishing a clock */
+    int64_t stepped_ns;   /* when the loop was last seen to turn; 0: not yet */
+    int64_t turned_ns;    /* when records were last asked for; 0: not yet */
+    int64_t stalled_ns;   /* when they were for the first time after a stall; 0: none yet */
+    bool urgent;          /* outputs that someone waits for are in the transaction */
     bool stopping, abandoned; /* abandoned: second signal, or the drain's deadline */
     int64_t stopping_at_ns;
     int exit_code;
@@ -113,16 +134,51 @@ struct driver {
     atomic_llong heartbeat_ns;
 };
 
-/* driver.c */
-void driver_step(struct driver *driver); /* does what is next; called after every event */
+/* loop.c: replaced in a simulation */
+void driver_wake(struct driver *driver); /* any thread: the loop calls driver_turn soon */
+/* job on another thread, then after on the loop; busy meanwhile. */
 void driver_run_job(struct driver *driver, enum fault (*job)(struct driver *driver),
                     void (*after)(struct driver *driver));
+void driver_leave(struct driver *driver); /* the loop ends */
+void driver_exit(int exit_code);          /* at once: a crash, which is safe */
+/* life.c: what an instance is made of, whatever turns its loop */
+enum fault driver_open(struct driver *driver, struct reason *out_reason); /* ids and clients */
+/* One look at the topics: FAULT_NONE when all are there; TABLE_BEHIND: one is missing. Blocks. */
+enum fault driver_find_topics(struct driver *driver, struct reason *out_reason);
+/* Whose state is in Redis, now that Kafka answers; then the tables are read. */
+enum fault driver_begin_reading(struct driver *driver, struct reason *out_reason);
+void driver_close(struct driver *driver); /* half-built accepted; the loop must turn once more */
+void driver_say_reachable(atomic_int *flag, bool now, const char *what, const char *why);
+struct option_set *driver_options_create(const struct service *service);
+struct metric_set *driver_metrics_create(const struct service *service);
+/* driver.c */
+void driver_turn(struct driver *driver); /* something came: tables, then the step */
+void driver_tick(struct driver *driver); /* each 50 ms: all that time asks for */
+void driver_step(struct driver *driver); /* does what is next; called after every event */
 void driver_stop(struct driver *driver, int exit_code); /* asks for a drain */
 void driver_fail(struct driver *driver, enum fault fault, const char *event,
                  const char *text); /* STOP: said, then drained or ended */
 enum fault
 driver_take(struct driver *driver,
             struct source_message *message); /* one record into its shard; TABLE_BEHIND: kept */
+enum fault driver_publish(struct driver *driver); /* its outputs, into the transaction */
+/* Folds a message; arrival_ms: of an origin's record that waited, else NULL. See driver_take. */
+enum fault driver_fold(struct driver *driver, struct seat *seat,
+                       const struct source_message *message, const int64_t *arrival_ms, bool live);
+/* arrival.c */
+int64_t driver_arrival(const struct driver *driver, const struct seat *seat,
+                       const struct source_message *message, const struct record *record);
+/* --arrival event-time: takes the message; folds what can be. TABLE_BEHIND: again later. */
+enum fault driver_queue(struct driver *driver, struct seat *seat, struct source_message *message);
+/* Folds what waits; ended: nothing comes behind it. */
+enum fault driver_settle(struct driver *driver, struct seat *seat, bool ended);
+/* The replay of an input is done: time is what it was there. TABLE_BEHIND: again later. */
+enum fault driver_catch_up(struct driver *driver, struct seat *seat, size_t input);
+bool driver_is_caught_up(const struct seat *seat);
+/* endless.c: state in service.snapshots */
+enum fault driver_publish_endless(struct driver *driver); /* what changed, into the transaction */
+enum fault
+driver_read_endless(struct driver *driver); /* a job: of seats whose entries are wanted */
 /* restore.c */
 void driver_restore(struct driver *driver); /* assignment → offsets → state → assign */
 void driver_restore_step(struct driver *driver);

@@ -183,6 +183,8 @@ static void deliver(struct in_process *driver, struct record *record)
                 queue_add(&stage->waiting, record);
         }
     }
+    if (driver->options.on_record != NULL)
+        driver->options.on_record(driver->options.context, record);
 }
 
 static void publish(struct in_process *driver, struct stage *stage)

@@ -18,6 +18,8 @@ struct in_process_options {
     const struct option_set *options;      /* may be NULL */
     /* Every record of every output topic but clocks, in order of publishing; may be NULL. */
     void (*on_output)(void *context, const struct record *record);
+    /* Every record of every topic as a subscriber sees it, inputs and clocks too; may be NULL. */
+    void (*on_record)(void *context, const struct record *record);
     void *context;
 };
 struct in_process *in_process_create(const struct in_process_options *options);

@@ -2,6 +2,7 @@
 #include "avro/datum.h"
 #include "avro/wire.h"
 #include "clock/wall.h"
+#include "container/table.h"
 #include "memory/arena.h"
 #include "memory/heap.h"
 
@@ -18,6 +19,7 @@ struct changes {
     struct arena *arena;  /* owned */
     struct change *items; /* owned, [capacity] */
     size_t size, capacity;
+    struct table *places; /* owned: field → its index in items, plus one */
     struct buffer scratch;
 };
 
@@ -222,25 +224,42 @@ struct changes *changes_create(void)
 {
     struct changes *changes = heap_zeroed(1, sizeof *changes);
     changes->arena = arena_create();
+    changes->places = table_create();
     return changes;
 }
 
 static struct change *changes_more(struct changes *changes, struct span field)
 {
     REQUIRE(changes != NULL);
-    REQUIRE(field.size > 0);
+    REQUIRE(field.size > 0 && field.bytes[0] != '.');
+    const uintptr_t place = (uintptr_t)table_find(changes->places, field);
+    if (place != 0) { /* said again */
+        changes->items[place - 1].bytes = (struct span){0};
+        return &changes->items[place - 1];
+    }
     if (changes->size == changes->capacity) {
         changes->capacity = changes->capacity == 0 ? 64 : changes->capacity * 2;
         changes->items = heap_resized(changes->items, changes->capacity, sizeof *changes->items);
     }
     struct change *change = &changes->items[changes->size++];
     *change = (struct change){.field = arena_span(changes->arena, field)};
+    (void)table_put(changes->places, field, (void *)(uintptr_t)changes->size);
     return change;
 }
 
 void changes_put(struct changes *changes, struct span field, struct span bytes)
 {
     changes_more(changes, field)->bytes = arena_span(changes->arena, bytes);
+}
+
+void changes_add(struct changes *changes, const struct changes *more)
+{
+    for (size_t i = 0; i < more->size; i++) {
+        if (more->items[i].bytes.bytes == NULL)
+            changes_remove(changes, more->items[i].field);
+        else
+            changes_put(changes, more->items[i].field, more->items[i].bytes);
+    }
 }
 
 void changes_put_json(struct changes *changes, struct span field, const char *schema_stem,
@@ -270,6 +289,8 @@ void changes_clear(struct changes *changes)
 {
     arena_reset(changes->arena);
     changes->size = 0;
+    table_destroy(changes->places);
+    changes->places = table_create();
 }
 
 void changes_destroy(struct changes *changes)
@@ -277,6 +298,7 @@ void changes_destroy(struct changes *changes)
     if (changes == NULL)
         return;
     arena_destroy(changes->arena);
+    table_destroy(changes->places);
     heap_release(changes->items);
     buffer_fini(&changes->scratch);
     heap_release(changes);

@@ -28,9 +28,12 @@ void outputs_destroy(struct outputs *outputs);
 struct change {
     struct span field, bytes; /* bytes.bytes NULL: removed */
 };
+/* The last word on each field, in the order in which fields were first said. */
 struct changes *changes_create(void);
 size_t changes_size(const struct changes *changes);
 const struct change *changes_at(const struct changes *changes, size_t index);
+void changes_add(struct changes *changes,
+                 const struct changes *more); /* later than what is there */
 void changes_clear(struct changes *changes);
 void changes_destroy(struct changes *changes);
 #endif

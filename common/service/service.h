@@ -31,8 +31,6 @@ void outputs_publish(struct outputs *outputs, const struct output *output);
  * fits: our own records always do. */
 void outputs_publish_json(struct outputs *outputs, enum topic topic, struct span key,
                           struct span route, const json_t *value);
-/* Counts in a metric of the service, only where the records are live (not in silent replay). label
- * NULL where the row has none. */
 /* The same with CloudEvents 1.0 binary headers (ce_type, ce_id, ce_time, ce_source /plumbline,
  * ce_subject) for topics that other systems subscribe to: alerts (Avro) and retrain.triggers,
  * serving.signals, rollout.decisions (JSON text). */
@@ -43,13 +41,16 @@ struct output_event {
 void outputs_publish_event(struct outputs *outputs, enum topic topic, struct span key,
                            struct span route, const json_t *value,
                            const struct output_event *event);
+/* Counts in a metric of the service, only where the records are live (not in silent replay). label
+ * NULL where the row has none. */
 void outputs_count(struct outputs *outputs, const char *metric, const char *label, double more);
 /* Decodes a record framed by its topic's schema, or JSON text. RECORD_MALFORMED, SCHEMA_UNKNOWN. */
 MUST_USE enum fault record_json(const struct record *record, json_t **out_value,
                                 struct reason *out_reason);
 
-/* Entries of state that changed since the last save: field → bytes, or removed. The driver stores
- * them in Redis with the offset. */
+/* Entries of state that changed since the last save: field → bytes, or removed; a field said again
+ * replaces what was said of it. The driver stores them in Redis with the offset, and in
+ * service.snapshots where the state is endless. Fields do not begin with a full stop. */
 struct changes;
 void changes_put(struct changes *changes, struct span field, struct span bytes);
 void changes_put_json(struct changes *changes, struct span field, const char *schema_stem,
@@ -70,15 +71,20 @@ struct service {
     enum topic outputs[SERVICE_TOPICS_MAX];
     enum topic tables[SERVICE_TOPICS_MAX]; /* compacted topics that every instance reads whole, into
                                               the catalog */
-    bool joined; /* one shard per partition number over all inputs (equal partition counts); else
-                    one per (topic, partition) */
-    bool origin; /* inputs come from outside: the driver gives arrivals, clocks begin here */
+    bool joined;  /* one shard per partition number over all inputs (equal partition counts); else
+                     one per (topic, partition) */
+    bool origin;  /* inputs come from outside: the driver gives arrivals, clocks begin here */
+    bool endless; /* no span of input determines the state (open alerts, budgets): what changed goes
+                     into service.snapshots in every transaction, and nothing is ever replayed */
     const struct option_row *options;
     const struct metric_row *metrics;
     /* Where a record itself says from which source it came and when it arrived there
      * (inference.validated): lets stream time move between clocks. NULL: clocks only. false: the
      * record does not say. Source text is "topic:partition". */
     bool (*observe)(const struct record *record, char out_source[300], int64_t *out_arrival_ms);
+    /* Origin services: the time that a record speaks of, as `plumb analyze` reads it; false: it has
+     * none that is believed. */
+    bool (*event_time)(void *shard, const struct record *record, int64_t *out_time_ms);
     void *(*open)(const struct service_environment *environment);
     /* FAULT_NONE, or TABLE_BEHIND: nothing was changed, the same record comes again when the
      * catalog has grown. */
@@ -87,6 +93,12 @@ struct service {
      * follows. TABLE_BEHIND as above. NULL: nothing follows from time. */
     enum fault (*advance)(void *shard, enum topic topic, int64_t stream_time_ms,
                           struct outputs *outputs);
+    /* Not endless: the first input offset from which a replay, into an empty shard, gives this
+     * state, once time is told again; INT64_MAX: none is needed. NULL: none ever is. */
+    int64_t (*needs)(const void *shard);
+    /* Not endless: the span of input that determines the state of a model under this contract: the
+     * retention of the inputs must be longer (plumb apply). NULL: 0. */
+    int64_t (*horizon_ms)(const struct contract *contract);
     void (*save)(void *shard, struct changes *changes);
     /* One stored entry; called for each, in any order, before anything else. STATE_MALFORMED.
      * TABLE_BEHIND: come again. */

@@ -41,7 +41,7 @@ struct shard *shard_create(const struct service *service, const struct shard_inp
         shard->lanes[i].input = inputs[i];
         shard->lanes[i].time = stream_time_create();
         if (service->origin)
-            stream_time_sources(shard->lanes[i].time, span_text("partition:1"));
+            stream_time_sources(shard->lanes[i].time, span_text("partition:1"), 0);
     }
     shard->state = service->open(&(struct service_environment){.catalog = catalog,
                                                                .options = options,
@@ -70,7 +70,7 @@ static enum fault follow(struct shard *shard, struct lane *lane, struct outputs 
 static enum fault raise_source(struct shard *shard, struct lane *lane, struct span source,
                                int64_t time_ms, struct outputs *outputs)
 {
-    (void)stream_time_observe(lane->time, source, time_ms);
+    (void)stream_time_observe(lane->time, source, time_ms, lane->position);
     lane->changed = true;
     return follow(shard, lane, outputs);
 }
@@ -83,7 +83,7 @@ static enum fault take_clock(struct shard *shard, struct lane *lane, const struc
         return FAULT_NONE;
     if (shard->service->origin)
         return raise_source(shard, lane, span_text(SHARD_SOURCE), clock.time_ms, outputs);
-    stream_time_sources(lane->time, clock.set);
+    stream_time_sources(lane->time, clock.set, record->offset);
     return raise_source(shard, lane, clock.source, clock.time_ms, outputs);
 }
 
@@ -126,6 +126,12 @@ enum fault shard_raise(struct shard *shard, enum topic topic, int64_t time_ms,
     REQUIRE(shard->service->origin);
     struct lane *lane = &shard->lanes[lane_index(shard, topic)];
     return raise_source(shard, lane, span_text(SHARD_SOURCE), time_ms, outputs);
+}
+
+bool shard_event_time(const struct shard *shard, const struct record *record, int64_t *out_time_ms)
+{
+    REQUIRE(shard->service->origin && shard->service->event_time != NULL);
+    return shard->service->event_time(shard->state, record, out_time_ms);
 }
 
 int64_t shard_lift(const struct shard *shard, enum topic topic, int64_t arrival_ms)
@@ -174,6 +180,33 @@ int64_t shard_position(const struct shard *shard, enum topic topic)
 void shard_set_position(struct shard *shard, enum topic topic, int64_t offset)
 {
     shard->lanes[lane_index(shard, topic)].position = offset;
+}
+
+int64_t shard_stream_time(const struct shard *shard, enum topic topic)
+{
+    return stream_time_now(shard->lanes[lane_index(shard, topic)].time);
+}
+
+int64_t shard_needs(const struct shard *shard, enum topic topic)
+{
+    const int64_t position = shard_position(shard, topic);
+    int64_t first = shard->service->needs == NULL ? INT64_MAX : shard->service->needs(shard->state);
+    if (!shard->service->origin) { /* an origin's time is in the mark */
+        const int64_t time = stream_time_needs(shard->lanes[lane_index(shard, topic)].time);
+        first = time < first ? time : first;
+    }
+    return first < position ? first : position;
+}
+
+enum fault shard_reach(struct shard *shard, enum topic topic, int64_t stream_time_ms,
+                       struct outputs *outputs)
+{
+    struct lane *lane = &shard->lanes[lane_index(shard, topic)];
+    if (shard->service->origin) /* its time is its only source's: what comes earlier is lifted */
+        return raise_source(shard, lane, span_text(SHARD_SOURCE), stream_time_ms, outputs);
+    stream_time_raise(lane->time, stream_time_ms);
+    lane->changed = true;
+    return follow(shard, lane, outputs);
 }
 
 void shard_positions_write(const struct shard *shard, struct buffer *out)

@@ -32,6 +32,8 @@ MUST_USE enum fault shard_take(struct shard *shard, const struct record *record,
  * (DESIGN.md 2.3). */
 MUST_USE enum fault shard_raise(struct shard *shard, enum topic topic, int64_t time_ms,
                                 struct outputs *outputs);
+/* Origin services: the time that a record speaks of; false: none. */
+bool shard_event_time(const struct shard *shard, const struct record *record, int64_t *out_time_ms);
 /* The arrival of a record of an origin input: never falling. */
 int64_t shard_lift(const struct shard *shard, enum topic topic, int64_t arrival_ms);
 int64_t shard_time(const struct shard *shard); /* the clock it may send: the least stream time of
@@ -41,6 +43,14 @@ struct shard_input shard_input(const struct shard *shard, size_t index);
 bool shard_has(const struct shard *shard, enum topic topic, int32_t partition);
 int64_t shard_position(const struct shard *shard, enum topic topic); /* next offset to take */
 void shard_set_position(struct shard *shard, enum topic topic, int64_t offset);
+int64_t shard_stream_time(const struct shard *shard, enum topic topic); /* 0: none yet */
+/* The first offset from which a replay into an empty shard gives this state; at most the position.
+ */
+int64_t shard_needs(const struct shard *shard, enum topic topic);
+/* What Kafka remembers of an input at the position reached: stream time is at least this. Told to
+ * the service as other time is. */
+MUST_USE enum fault shard_reach(struct shard *shard, enum topic topic, int64_t stream_time_ms,
+                                struct outputs *outputs);
 /* "inference.validated:3=1200[,…]": the offsets that the state covers, by the topics' own names. */
 void shard_positions_write(const struct shard *shard, struct buffer *out);
 bool shard_positions_read(struct shard *shard, struct span text);

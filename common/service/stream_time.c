@@ -4,15 +4,17 @@
 
 struct source {
     int64_t time_ms; /* highest seen; 0: none yet */
+    int64_t at;      /* offset of the record that said so */
     bool counts;     /* named by the newest set */
 };
 
 struct stream_time {
     struct table *sources; /* owned: text → struct source, owned */
     char *set;             /* owned: the set that was named last; NULL before the first */
+    int64_t set_at;        /* offset of the newest clock that named it */
     int64_t now_ms;        /* never falls; 0: stands still */
     /* Invariant: some source that counts has a time <= now_ms, so only raising such a one can raise
-     * now_ms. */
+     * now_ms. (After stream_time_raise more may.) */
 };
 
 struct stream_time *stream_time_create(void)
@@ -52,7 +54,8 @@ static bool raise_now(struct stream_time *time)
     return true;
 }
 
-bool stream_time_observe(struct stream_time *time, struct span source, int64_t time_ms)
+bool stream_time_observe(struct stream_time *time, struct span source, int64_t time_ms,
+                         int64_t offset)
 {
     REQUIRE(time != NULL);
     struct source *known = source_at(time, source);
@@ -60,12 +63,14 @@ bool stream_time_observe(struct stream_time *time, struct span source, int64_t t
         return false;
     const bool was_least = known->time_ms <= time->now_ms;
     known->time_ms = time_ms;
+    known->at = offset;
     return was_least && raise_now(time);
 }
 
-void stream_time_sources(struct stream_time *time, struct span set)
+void stream_time_sources(struct stream_time *time, struct span set, int64_t offset)
 {
     REQUIRE(time != NULL);
+    time->set_at = offset;
     if (time->set != NULL && span_is(set, time->set))
         return;
     heap_release(time->set);
@@ -90,6 +95,25 @@ void stream_time_sources(struct stream_time *time, struct span set)
     (void)raise_now(time); /* what was observed before the set was known counts now */
 }
 
+void stream_time_raise(struct stream_time *time, int64_t time_ms)
+{
+    if (time_ms > time->now_ms)
+        time->now_ms = time_ms;
+}
+
+int64_t stream_time_needs(const struct stream_time *time)
+{
+    int64_t first = time->set == NULL ? INT64_MAX : time->set_at;
+    size_t cursor = 0;
+    for (const struct source *source;
+         (source = table_next(time->sources, &cursor, NULL)) != NULL;) {
+        const bool spoke = source->time_ms > 0 && (source->counts || time->set == NULL);
+        if (spoke && source->at < first)
+            first = source->at;
+    }
+    return first;
+}
+
 int64_t stream_time_now(const struct stream_time *time)
 {
     return time->now_ms;
@@ -97,14 +121,29 @@ int64_t stream_time_now(const struct stream_time *time)
 
 void stream_time_write(const struct stream_time *time, struct buffer *out)
 {
-    buffer_format(out, "%lld %s\n", (long long)time->now_ms, time->set == NULL ? "" : time->set);
+    buffer_format(out, "%lld %lld %s\n", (long long)time->now_ms, (long long)time->set_at,
+                  time->set == NULL ? "" : time->set);
     struct table_entry *entries = table_sorted(time->sources);
     for (size_t i = 0; i < table_count(time->sources); i++) {
         const struct source *source = entries[i].value;
-        buffer_format(out, "%lld %.*s\n", (long long)source->time_ms, (int)entries[i].key.size,
-                      (const char *)entries[i].key.bytes);
+        buffer_format(out, "%lld %lld %.*s\n", (long long)source->time_ms, (long long)source->at,
+                      (int)entries[i].key.size, (const char *)entries[i].key.bytes);
     }
     heap_release(entries);
+}
+
+/* "NUMBER NUMBER TEXT": false where it is not. */
+static bool read_line(const char *line, int64_t *out_time_ms, int64_t *out_at,
+                      const char **out_text)
+{
+    char *end;
+    *out_time_ms = strtoll(line, &end, 10);
+    if (end == line || *end != ' ')
+        return false;
+    const char *next = end + 1;
+    *out_at = strtoll(next, &end, 10);
+    *out_text = end + 1;
+    return end != next && *end == ' ';
 }
 
 bool stream_time_read(struct stream_time *time, struct span text)
@@ -115,20 +154,24 @@ bool stream_time_read(struct stream_time *time, struct span text)
     bool first = true, good = true;
     for (char *line = copy; *line != '\0' && good;) {
         char *end = strchr(line, '\n');
-        char *space = strchr(line, ' ');
-        if (end == NULL || space == NULL || space > end) {
-            good = false;
+        int64_t value = 0, at = 0;
+        const char *name = "";
+        good = end != NULL;
+        if (good) {
+            *end = '\0';
+            good = read_line(line, &value, &at, &name);
+        }
+        if (!good)
             break;
+        if (!first) {
+            struct source *source = source_at(time, span_text(name));
+            source->time_ms = value;
+            source->at = at;
+        } else if (*name != '\0') {
+            stream_time_sources(time, span_text(name), at);
         }
-        *end = '\0';
-        const int64_t value = strtoll(line, NULL, 10);
-        if (first) {
+        if (first)
             now_ms = value;
-            if (space[1] != '\0')
-                stream_time_sources(time, span_text(space + 1));
-        } else {
-            source_at(time, span_text(space + 1))->time_ms = value;
-        }
         first = false;
         line = end + 1;
     }

@@ -12,11 +12,18 @@
 
 struct stream_time;
 struct stream_time *stream_time_create(void);
-/* Raises a source. true: stream time rose (stream_time_now). Sources that no set names do not
- * count. */
-bool stream_time_observe(struct stream_time *time, struct span source, int64_t time_ms);
-/* set: "topic:count[,topic:count…]". */
-void stream_time_sources(struct stream_time *time, struct span set);
+/* Raises a source; offset: of the record that says so. true: stream time rose (stream_time_now).
+ * Sources that no set names do not count. */
+bool stream_time_observe(struct stream_time *time, struct span source, int64_t time_ms,
+                         int64_t offset);
+/* set: "topic:count[,topic:count…]"; offset: of the clock record that names it. */
+void stream_time_sources(struct stream_time *time, struct span set, int64_t offset);
+/* The first offset from which a replay tells all of this again: each source's newest word, and the
+ * set. A source that will never speak again must not be forgotten: time would stand still.
+ * INT64_MAX: nothing was told. */
+int64_t stream_time_needs(const struct stream_time *time);
+/* Stream time is at least this, whatever its sources say (they are not all known yet). */
+void stream_time_raise(struct stream_time *time, int64_t time_ms);
 int64_t stream_time_now(const struct stream_time *time);
 void stream_time_write(const struct stream_time *time,
                        struct buffer *out); /* text; the same state gives the same bytes */

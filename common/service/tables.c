@@ -7,7 +7,7 @@
 static void on_wake(void *context)
 {
     struct driver *driver = context;
-    (void)uv_async_send(&driver->wake);
+    driver_wake(driver);
 }
 
 enum fault driver_open_tables(struct driver *driver, struct reason *out_reason)
@@ -50,7 +50,7 @@ void driver_poll_tables(struct driver *driver)
     struct source_message message;
     struct reason reason;
     for (;;) {
-        const enum source_event event = source_poll(driver->tables, &message, &reason);
+        const enum source_event event = source_poll(driver->tables, 0, &message, &reason);
         if (event == SOURCE_EMPTY)
             return;
         if (event == SOURCE_RECORD) {

@@ -74,19 +74,38 @@ static enum fault send_clocks(struct driver *driver)
     enum fault fault = FAULT_NONE;
     for (size_t i = 0; i < driver->seat_count && fault == FAULT_NONE; i++) {
         struct seat *seat = driver->seats[i];
-        bool live = true;
-        for (size_t k = 0; k < seat->input_count; k++)
-            live = live && seat->caught_up[k];
         const int64_t time_ms = shard_time(seat->shard);
-        if (!live || time_ms <= seat->sent_ms)
+        if (!driver_is_caught_up(seat) || time_ms <= seat->sent_ms)
             continue;
         seat->sent_ms = time_ms;
+        seat->clocked = true;
         fault = send_clock(driver, seat, buffer_span(&set));
     }
     buffer_fini(&set);
     return fault;
 }
 
+static void list_offset(struct driver *driver, const struct seat *seat, size_t input)
+{
+    const enum topic topic = seat->inputs[input].topic;
+    const struct mark mark = {.clock_ms = seat->sent_ms,
+                              .time_ms = shard_stream_time(seat->shard, topic),
+                              .replay = shard_needs(seat->shard, topic),
+                              .before_ms = seat->before_ms,
+                              .epoch = seat->epoch,
+                              .partitions = driver->partitions[topic]};
+    struct buffer text = {0};
+    mark_write(&mark, &text);
+    rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(
+        driver->offsets, driver->names[topic], seat->inputs[input].partition);
+    element->offset = shard_position(seat->shard, topic);
+    element->metadata = span_copied(buffer_span(&text)); /* librdkafka frees it */
+    element->metadata_size = text.size;
+    buffer_fini(&text);
+}
+
+/* Whatever is in the transaction has its input's offset beside it, also a clock that says nothing
+ * new: it is the offsets that Kafka fences. */
 static void list_offsets(struct driver *driver)
 {
     if (driver->offsets != NULL)
@@ -96,22 +115,16 @@ static void list_offsets(struct driver *driver)
         struct seat *seat = driver->seats[i];
         for (size_t k = 0; k < seat->input_count; k++) {
             const int64_t position = shard_position(seat->shard, seat->inputs[k].topic);
-            if (position < seat->live_from[k] ||
-                (position == seat->live_from[k] && seat->sent_ms == seat->kept_ms))
+            if (!seat->caught_up[k] || (position == seat->live_from[k] && !seat->clocked))
                 continue; /* still in replay, or nothing since the last commit */
-            rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(
-                driver->offsets, driver->names[seat->inputs[k].topic], seat->inputs[k].partition);
-            element->offset = position;
-            element->metadata = heap_format("clock=%lld", (long long)seat->sent_ms);
-            element->metadata_size = strlen(element->metadata);
+            list_offset(driver, seat, k);
         }
     }
 }
 
 static enum fault job_commit(struct driver *driver)
 {
-    return sink_commit(driver->sink, driver->offsets, source_client(driver->source),
-                       &driver->job_reason);
+    return sink_commit(driver->sink, driver->offsets, driver->source, &driver->job_reason);
 }
 
 static void after_commit(struct driver *driver)
@@ -135,7 +148,7 @@ static void after_commit(struct driver *driver)
             if (position > seat->live_from[k])
                 seat->live_from[k] = position;
         }
-        seat->kept_ms = seat->sent_ms;
+        seat->clocked = false;
     }
     metric_count(driver->metrics, "transactions_total", NULL, 1);
     (void)driver_write_state(driver, false);
@@ -145,7 +158,8 @@ static void after_commit(struct driver *driver)
 void driver_commit(struct driver *driver)
 {
     REQUIRE(driver->state == DRIVER_RUNNING && !driver->busy);
-    if (driver_begin(driver) != FAULT_NONE || send_clocks(driver) != FAULT_NONE) {
+    if (driver_begin(driver) != FAULT_NONE || send_clocks(driver) != FAULT_NONE ||
+        driver_publish_endless(driver) != FAULT_NONE) {
         driver->job_fault = FAULT_TRANSACTION_ABORTED; /* not what the last job left */
         driver_rewind(driver);
         return;
@@ -155,19 +169,17 @@ void driver_commit(struct driver *driver)
     driver_run_job(driver, job_commit, after_commit);
 }
 
-static enum fault open_sink(struct driver *driver)
+static enum fault job_open_sink(struct driver *driver)
 {
     const struct sink_options options = {.options = driver->options,
                                          .transactional_id = driver->transactional_id,
                                          .client = driver->client,
                                          .names = driver->names};
-    driver->asked_time = false;
-    enum fault fault = sink_open(&options, &driver->sink, &driver->job_reason);
-    while (fault == FAULT_NONE || fault == FAULT_KAFKA_UNREACHABLE) {
+    enum fault fault = FAULT_NONE;
+    if (driver->sink == NULL)
+        fault = sink_open(&options, &driver->sink, &driver->job_reason);
+    if (fault == FAULT_NONE)
         fault = sink_init(driver->sink, 2000, &driver->job_reason);
-        if (fault == FAULT_NONE || driver->stopping)
-            break;
-    }
     return fault;
 }
 
@@ -190,7 +202,7 @@ static enum fault job_abort(struct driver *driver)
     }
     sink_close(driver->sink);
     driver->sink = NULL;
-    return open_sink(driver);
+    return job_open_sink(driver);
 }
 
 static void after_abort(struct driver *driver)
@@ -198,6 +210,10 @@ static void after_abort(struct driver *driver)
     driver->transaction_open = false;
     driver->taken = false;
     driver->urgent = false;
+    if (driver->job_fault == FAULT_KAFKA_UNREACHABLE && !driver->stopping) {
+        driver_run_job(driver, job_open_sink, after_abort); /* as long as it takes */
+        return;
+    }
     if (driver->job_fault != FAULT_NONE && !driver->stopping) {
         driver_fail(driver, driver->job_fault, "producer_refused", driver->job_reason.text);
         return;
@@ -215,6 +231,7 @@ void driver_rewind(struct driver *driver)
 {
     REQUIRE(!driver->busy);
     driver->state = DRIVER_ABORTING;
+    driver->asked_time = false; /* the clock that asked may never have left */
     metric_count(driver->metrics, "rewinds_total", NULL, 1);
     driver_run_job(driver, job_abort, after_abort);
 }
@@ -243,26 +260,39 @@ static void on_written(void *context, enum store_outcome outcome)
     driver_rewind(driver);
 }
 
+/* Whether Redis holds the state at these positions. */
+static bool is_stored(const struct seat *seat, struct span positions)
+{
+    return strncmp(seat->stored, (const char *)positions.bytes, positions.size) == 0 &&
+           (seat->stored[positions.size] == ' ');
+}
+
 static void write_seat(struct driver *driver, struct seat *seat)
 {
-    struct buffer to = {0};
-    shard_positions_write(seat->shard, &to);
-    if (!span_is(buffer_span(&to), seat->stored)) {
-        shard_save(seat->shard, driver->changes);
+    struct buffer positions = {0}, to = {0};
+    shard_positions_write(seat->shard, &positions);
+    if (!is_stored(seat, buffer_span(&positions))) {
+        if (!driver->service->endless) { /* else it was saved with the transaction */
+            shard_save(seat->shard, seat->unsaved);
+            digest_add(seat->digest, seat->unsaved);
+        }
+        digest_write(seat->digest, buffer_span(&positions), &to);
+        const size_t count = changes_size(seat->unsaved);
         seat->writing = true;
         seat->write_began_ns = monotonic_now_ns();
-        struct store_entry *entries = heap_zeroed(changes_size(driver->changes), sizeof *entries);
-        for (size_t i = 0; i < changes_size(driver->changes); i++) {
-            const struct change *change = changes_at(driver->changes, i);
+        struct store_entry *entries = heap_zeroed(count, sizeof *entries);
+        for (size_t i = 0; i < count; i++) {
+            const struct change *change = changes_at(seat->unsaved, i);
             entries[i] = (struct store_entry){change->field, change->bytes};
         }
         store_write(driver->store, seat->tag, seat->epoch, span_text(seat->stored),
-                    buffer_span(&to), entries, changes_size(driver->changes), on_written, seat);
+                    buffer_span(&to), entries, count, on_written, seat);
         heap_release(entries);
-        changes_clear(driver->changes);
+        changes_clear(seat->unsaved);
         heap_release(seat->stored);
         seat->stored = span_copied(buffer_span(&to));
     }
+    buffer_fini(&positions);
     buffer_fini(&to);
 }
 
@@ -283,6 +313,8 @@ bool driver_write_state(struct driver *driver, bool all)
     for (size_t i = 0; i < driver->seat_count; i++) {
         struct seat *seat = driver->seats[i];
         const int64_t interval_ns = write_interval_ns(seat);
+        if (!driver_is_caught_up(seat))
+            continue; /* on its way to an offset that Redis may hold already */
         if (!seat->writing && (all || now_ns - seat->written_ns >= interval_ns))
             write_seat(driver, seat);
         still = still && !seat->writing;

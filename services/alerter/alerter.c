@@ -259,6 +259,7 @@ const struct service alerter_service = {
     .inputs = {TOPIC_MEASUREMENTS},
     .outputs = {TOPIC_ALERTS},
     .tables = {TOPIC_MODEL_CONTRACTS},
+    .endless = true,
     .metrics = alerter_metrics,
     .open = alerter_open,
     .handle = alerter_handle,

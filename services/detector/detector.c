@@ -62,11 +62,11 @@ static enum fault detector_layout(struct detector *detector, const struct pane_k
     return fault;
 }
 
-static struct rolling *detector_window(struct detector *detector, struct span name)
+static struct rolling *detector_window(struct detector *detector, struct span name, int64_t since)
 {
     struct rolling *rolling = table_find(detector->windows, name);
     if (rolling == NULL) {
-        rolling = rolling_create();
+        rolling = rolling_create(since);
         (void)table_put(detector->windows, name, rolling);
     }
     return rolling;
@@ -74,11 +74,11 @@ static struct rolling *detector_window(struct detector *detector, struct span na
 
 /* Adds a record to the window [start, start + length). */
 static enum fault detector_add(struct detector *detector, const struct pane_key *key,
-                               const struct layout *layout, const json_t *record)
+                               const struct layout *layout, const json_t *record, int64_t offset)
 {
     struct buffer name = {0};
     rolling_name_write(key, &name);
-    struct rolling *rolling = detector_window(detector, buffer_span(&name));
+    struct rolling *rolling = detector_window(detector, buffer_span(&name), offset);
     const enum fault fault = rolling_add(rolling, key, layout, record);
     if (rolling->part_count == 0 && !rolling->closed) {
         (void)table_remove(detector->windows, buffer_span(&name));
@@ -96,7 +96,7 @@ static bool detector_watches(const struct contract *contract, int64_t length_ms)
     return false;
 }
 
-static enum fault detector_take(struct detector *detector, const json_t *record)
+static enum fault detector_take(struct detector *detector, const json_t *record, int64_t offset)
 {
     struct pane_key key;
     const struct layout *layout = NULL;
@@ -119,7 +119,7 @@ static enum fault detector_take(struct detector *detector, const json_t *record)
             continue;
         window.start_ms = span_time_start(key.start_ms, length_ms);
         window.end_ms = window.start_ms + length_ms;
-        fault = detector_add(detector, &window, layout, record);
+        fault = detector_add(detector, &window, layout, record, offset);
     }
     return fault;
 }
@@ -133,7 +133,7 @@ static enum fault detector_handle(void *shard, const struct record *record, stru
         return FAULT_NONE;
     enum fault fault = record_json(record, &value, &reason);
     if (fault == FAULT_NONE)
-        fault = detector_take(detector, value);
+        fault = detector_take(detector, value, record->offset);
     json_decref(value);
     if (fault == FAULT_TABLE_BEHIND)
         return fault;
@@ -245,6 +245,23 @@ static enum fault detector_advance(void *shard, enum topic topic, int64_t stream
     return FAULT_NONE;
 }
 
+static int64_t detector_needs(const void *shard)
+{
+    const struct detector *detector = shard;
+    int64_t first = INT64_MAX;
+    size_t cursor = 0;
+    for (const struct rolling *one; (one = table_next(detector->windows, &cursor, NULL)) != NULL;)
+        first = one->since < first ? one->since : first;
+    return first;
+}
+
+/* From a window's first pane, which may be published as soon as it ends, to its last correction. */
+static int64_t detector_horizon_ms(const struct contract *contract)
+{
+    const size_t count = contract->rolling_count;
+    return (count == 0 ? 0 : contract->rolling_ms[count - 1]) + contract->correction_ms;
+}
+
 static void detector_save(void *shard, struct changes *changes)
 {
     struct detector *detector = shard;
@@ -267,8 +284,10 @@ static enum fault detector_load_closed(struct detector *detector, struct span na
     const enum fault fault = memo_decode("state.window", bytes, &value);
     if (fault != FAULT_NONE)
         return fault;
-    struct rolling *rolling = detector_window(detector, name);
+    struct rolling *rolling = detector_window(detector, name, 0);
+    rolling->since = json_integer_value(json_object_get(value, "since"));
     rolling->closed = json_is_true(json_object_get(value, "closed"));
+    rolling->changed = false;
     rolling->stored = true;
     json_decref(value);
     return FAULT_NONE;
@@ -289,7 +308,7 @@ static enum fault detector_load_pane(struct detector *detector, struct span byte
     if (fault == FAULT_NONE) {
         struct buffer name = {0};
         rolling_name_write(&key, &name);
-        struct rolling *rolling = detector_window(detector, buffer_span(&name));
+        struct rolling *rolling = detector_window(detector, buffer_span(&name), 0);
         fault = rolling_add(rolling, &key, layout, record);
         for (size_t i = 0; fault == FAULT_NONE && i < rolling->part_count; i++) {
             struct rolling_part *part = &rolling->parts[i];
@@ -341,6 +360,8 @@ const struct service detector_service = {
     .open = detector_open,
     .handle = detector_handle,
     .advance = detector_advance,
+    .needs = detector_needs,
+    .horizon_ms = detector_horizon_ms,
     .save = detector_save,
     .load = detector_load,
     .close = detector_close,

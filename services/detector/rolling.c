@@ -1,9 +1,12 @@
 #include "rolling.h"
 #include "memory/heap.h"
 
-struct rolling *rolling_create(void)
+struct rolling *rolling_create(int64_t since)
 {
-    return heap_zeroed(1, sizeof(struct rolling));
+    struct rolling *rolling = heap_zeroed(1, sizeof *rolling);
+    rolling->since = since;
+    rolling->changed = true;
+    return rolling;
 }
 
 void rolling_name_write(const struct pane_key *window, struct buffer *out)
@@ -137,7 +140,8 @@ void rolling_save(struct rolling *rolling, struct span name, struct changes *cha
         return;
     struct buffer field = {0};
     rolling_closed_field(name, &field);
-    json_t *value = json_pack("{s:b}", "closed", (int)rolling->closed);
+    json_t *value = json_pack("{s:b, s:I}", "closed", (int)rolling->closed, "since",
+                              (json_int_t)rolling->since);
     changes_put_json(changes, buffer_span(&field), "state.window", value);
     rolling->changed = false;
     rolling->stored = true;

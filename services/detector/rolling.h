@@ -20,12 +20,13 @@ struct rolling_part {
 struct rolling {
     struct rolling_part *parts; /* owned, ascending by contract revision, then part; [part_count] */
     size_t part_count;
-    bool closed;  /* measured at revision 0 */
-    bool changed; /* closed, since the last save */
-    bool stored;  /* the last save left `closed` in the stored state */
+    int64_t since; /* the first offset of window.panes that is in it */
+    bool closed;   /* measured at revision 0 */
+    bool changed;  /* closed or since, since the last save */
+    bool stored;   /* the last save left both in the stored state */
 };
 
-struct rolling *rolling_create(void);
+struct rolling *rolling_create(int64_t since);
 /* The window's name: its key with contract revision 0 and part ON_TIME, as pane_key_write has it.
  * Appends to out. */
 void rolling_name_write(const struct pane_key *window, struct buffer *out);

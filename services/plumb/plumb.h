@@ -36,11 +36,13 @@ int plumb_baseline_run(int argc, char **argv);
 int plumb_contract_run(int argc, char **argv);
 int plumb_dead_letters_run(int argc, char **argv);
 int plumb_drained_run(int argc, char **argv);
+int plumb_ledger_run(int argc, char **argv);
 int plumb_models_run(int argc, char **argv);
 int plumb_register_run(int argc, char **argv);
 int plumb_results_run(int argc,
                       char **argv); /* alerts, measurements, triggers, decisions, signals, panes */
 int plumb_send_run(int argc, char **argv);
+int plumb_state_run(int argc, char **argv);
 int plumb_summary_run(int argc, char **argv);
 int plumb_topics_run(int argc, char **argv);
 int plumb_validate_run(int argc, char **argv);

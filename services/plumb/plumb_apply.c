@@ -1,17 +1,21 @@
 /* plumb apply: publishes a contract as the next revision, with the newest complete baseline of each
  * version.
  *
- * The same text with the same baselines changes nothing. Two who apply to one model at the same
- * moment would take the same revision; the later record then stands for it.
+ * Refused is a contract whose state a service could not rebuild: its inputs must be kept for longer
+ * than the service's horizon. The same text with the same baselines changes nothing. Two who apply
+ * to one model at the same moment would take the same revision; the later record then stands for
+ * it.
  */
 #include "arguments.h"
 #include "clock/wall.h"
 #include "connection.h"
 #include "container/table.h"
+#include "kafka/topic_admin.h"
 #include "memory/heap.h"
 #include "model/catalog.h"
 #include "model/publication.h"
 #include "plumb.h"
+#include "survey.h"
 #include "window/span_time.h"
 
 static const struct option_row rows[] = {
@@ -175,9 +179,73 @@ static void say_result(const struct apply_run *run, int32_t revision)
                run->baselines[i]->version);
 }
 
+/* "10d 1h 5m". */
+static const char *duration_text(int64_t span_ms, char text[64])
+{
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    size_t size = 0;
+    (void)snprintf(text, 64, "0s");
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        const int64_t count = span_ms / units[i].ms;
+        span_ms %= units[i].ms;
+        if (count > 0)
+            size += (size_t)snprintf(text + size, 64 - size, "%s%lld%s", size == 0 ? "" : " ",
+                                     (long long)count, units[i].unit);
+    }
+    return text;
+}
+
+/* How long one input of a service is kept, against how long a replay may need it. */
+static int check_retention(const struct apply_run *run, const struct service *service,
+                           enum topic topic)
+{
+    const int64_t needed_ms = service->horizon_ms(run->contract);
+    struct topic_admin_setting settings[] = {{.name = "retention.ms"}, {.name = "cleanup.policy"}};
+    struct reason reason;
+    int32_t partitions;
+    const int code = connection_partitions("apply", run->client, topic, &partitions);
+    if (code != PLUMB_DONE)
+        return code;
+    const enum fault fault =
+        topic_admin_settings(run->client, topic, settings, COUNT_OF(settings), &reason);
+    if (fault != FAULT_NONE)
+        return plumb_fail("apply", fault, &reason);
+    char *end;
+    const long long kept_ms = strtoll(settings[0].value, &end, 10);
+    if (end == settings[0].value || kept_ms < 0 || kept_ms > needed_ms ||
+        strstr(settings[1].value, "delete") == NULL)
+        return PLUMB_DONE;
+    char kept[64], needed[64];
+    reason_set(&reason,
+               "%s:1:1: the %s needs %s of topic %s, which is kept for %s: raise its retention.ms "
+               "above %lld, or shorten windows or correction",
+               option_text(run->options, "f"), service->name, duration_text(needed_ms, needed),
+               kafka_client_topic(run->client, topic), duration_text(kept_ms, kept),
+               (long long)needed_ms);
+    return plumb_fail("apply", FAULT_CONTRACT_INVALID, &reason);
+}
+
+static int check_retentions(const struct apply_run *run)
+{
+    int code = PLUMB_DONE;
+    for (size_t i = 0; survey_services[i] != NULL; i++) {
+        const struct service *service = survey_services[i];
+        for (size_t k = 0; k < SERVICE_TOPICS_MAX && service->horizon_ms != NULL &&
+                           service->inputs[k] != TOPIC_NONE && code == PLUMB_DONE;
+             k++)
+            code = check_retention(run, service, service->inputs[k]);
+    }
+    return code;
+}
+
 static int apply(struct apply_run *run)
 {
     int code = connection_open("apply", run->options, &run->client);
+    if (code == PLUMB_DONE)
+        code = check_retentions(run);
     if (code == PLUMB_DONE)
         code = connection_read("apply", run->client, TOPIC_MODEL_CONTRACTS, on_contract, run);
     if (code == PLUMB_DONE)
@@ -224,8 +292,9 @@ int plumb_apply_run(int argc, char **argv)
         &(struct arguments_spec){.command = "apply",
                                  .usage = "plumb apply -f CONTRACT.yaml [--effective-from TIME] "
                                           "[--dry-run]",
-                                 .summary = "Checks a contract and publishes it as the model's "
-                                            "next revision.",
+                                 .summary = "Checks a contract, also against how long its topics "
+                                            "are kept, and publishes it as the model's next "
+                                            "revision.",
                                  .rows = rows,
                                  .parts = ARGUMENTS_KAFKA},
         argc, argv, &code);

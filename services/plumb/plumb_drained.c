@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "clock/wall.h"
 #include "connection.h"
+#include "kafka/group_offsets.h"
 #include "kafka/topic_reader.h"
 #include "memory/heap.h"
 #include "plumb.h"
@@ -90,8 +91,8 @@ static void on_clock(void *context, const struct record *record)
     if (!stream_time_clock_read(record, &clock))
         return;
     struct stream_time *time = goal->times[record->partition];
-    stream_time_sources(time, clock.set);
-    (void)stream_time_observe(time, clock.source, clock.time_ms);
+    stream_time_sources(time, clock.set, record->offset);
+    (void)stream_time_observe(time, clock.source, clock.time_ms, record->offset);
     if (goal->clock_offsets[record->partition] < 0 && stream_time_now(time) >= goal->wanted_ms)
         goal->clock_offsets[record->partition] = record->offset;
 }
@@ -177,12 +178,13 @@ static int wait_for_clocks(struct drained_run *run)
 
 /* Has the retrainer's group taken everything up to the goal's clocks? true also where there is no
  * such group: none that has members or has ever committed. */
-static enum fault is_taken(const struct goal *goal, bool *out_taken, struct reason *reason)
+static enum fault is_taken(const struct drained_run *run, const struct goal *goal, bool *out_taken,
+                           struct reason *reason)
 {
     const int32_t count = topic_reader_partitions(goal->reader);
     int64_t *committed = heap_zeroed((size_t)count, sizeof *committed);
     bool lives = false;
-    enum fault fault = topic_reader_group_lives(goal->reader, retrainer_group, &lives, reason);
+    enum fault fault = group_offsets_alive(run->client, retrainer_group, &lives, reason);
     if (fault == FAULT_NONE)
         fault = topic_reader_committed(goal->reader, retrainer_group, committed, reason);
     bool taken = true;
@@ -202,7 +204,7 @@ static int wait_for_retrainer(struct drained_run *run)
         for (size_t i = 0; i < COUNT_OF(run->goals); i++) {
             struct reason reason;
             bool taken = false;
-            const enum fault fault = is_taken(&run->goals[i], &taken, &reason);
+            const enum fault fault = is_taken(run, &run->goals[i], &taken, &reason);
             if (fault != FAULT_NONE && fault_class(fault) != FAULT_CLASS_RETRY)
                 return fail(fault, &reason);
             all = all && fault == FAULT_NONE && taken;

@@ -53,7 +53,12 @@ static struct topic_admin_plan plan_of(enum topic topic, const struct option_set
     if (topic == TOPIC_ALERTS) /* every change of state stays readable as long as it is kept */
         add(&plan, "min.compaction.lag.ms", DAYS_30_MS);
     if (topic == TOPIC_OPERATOR_COMMANDS || topic == TOPIC_OPERATOR_APPLIED)
-        add(&plan, "retention.ms", "-1"); /* the audit log */
+        add(&plan, "retention.ms", "-1");   /* the audit log */
+    if (topic == TOPIC_SERVICE_SNAPSHOTS) { /* written to with each transaction, read at starts */
+        add(&plan, "segment.ms", "600000");
+        add(&plan, "segment.bytes", "16777216");
+        add(&plan, "min.cleanable.dirty.ratio", "0.1");
+    }
     return plan;
 }
 

@@ -450,6 +450,7 @@ const struct service retrainer_service = {
     .outputs = {TOPIC_RETRAIN_TRIGGERS, TOPIC_ROLLOUT_DECISIONS},
     .tables = {TOPIC_MODEL_CONTRACTS},
     .joined = true,
+    .endless = true,
     .metrics = retrainer_metrics,
     .open = retrainer_open,
     .handle = retrainer_handle,

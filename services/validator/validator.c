@@ -9,6 +9,7 @@
 #include "memory/heap.h"
 #include "model/enrichment.h"
 #include "source_json.h"
+#include "source_time.h"
 #include "window/span_time.h"
 #include "writer.h"
 
@@ -40,6 +41,9 @@ struct passed {
 };
 
 static struct validator *validator_of(void *memory);
+static bool is_json(struct span value);
+static struct known_writer *writer_known(struct validator *validator, uint64_t fingerprint,
+                                         struct rejection *rejection);
 static bool take(struct validator *validator, const struct record *record, struct outputs *outputs,
                  struct rejection *rejection);
 static bool take_event(struct validator *validator, const struct record *record,
@@ -109,6 +113,63 @@ static enum fault validator_handle(void *memory, const struct record *record,
     return FAULT_NONE;
 }
 
+static bool time_of_label(const struct schema *schema, struct span body, int64_t *out_time_ms)
+{
+    json_t *value;
+    struct reason reason = {""};
+    if (datum_decode(schema, body, &value, &reason) != FAULT_NONE)
+        return false;
+    const json_t *time = json_object_get(value, "label_time");
+    const bool has_time = json_is_integer(time);
+    *out_time_ms = json_integer_value(time);
+    json_decref(value);
+    return has_time;
+}
+
+static bool time_of_avro(struct validator *validator, const struct record *record,
+                         int64_t *out_time_ms)
+{
+    uint64_t fingerprint;
+    struct span body;
+    struct rejection rejection;
+    struct event event;
+    struct reason reason = {""};
+    const struct known_writer *known = wire_read_frame(record->value, &fingerprint, &body)
+                                           ? writer_known(validator, fingerprint, &rejection)
+                                           : NULL;
+    if (known == NULL)
+        return false;
+    if (validator->kind == WRITER_LABEL)
+        return time_of_label(writer_schema(known->writer), body, out_time_ms);
+    if (writer_read(known->writer, NULL, body, &event, &reason) != FAULT_NONE)
+        return false;
+    *out_time_ms = event.event_time_ms;
+    return true;
+}
+
+static bool time_of_json(const struct validator *validator, const struct record *record,
+                         int64_t *out_time_ms)
+{
+    json_t *value;
+    struct rejection rejection;
+    if (!source_json_parse(record->value, &value, &rejection))
+        return false;
+    const json_t *time =
+        json_object_get(value, validator->kind == WRITER_LABEL ? "label_time" : "event_time");
+    const bool has_time = json_is_integer(time);
+    *out_time_ms = json_integer_value(time);
+    json_decref(value);
+    return has_time;
+}
+
+static bool validator_event_time(void *memory, const struct record *record, int64_t *out_time_ms)
+{
+    struct validator *validator = validator_of(memory);
+    const bool has_time = is_json(record->value) ? time_of_json(validator, record, out_time_ms)
+                                                 : time_of_avro(validator, record, out_time_ms);
+    return has_time && *out_time_ms >= 0 && source_time_is_valid(*out_time_ms);
+}
+
 static void validator_save(void *memory, struct changes *changes)
 {
     chosen_revisions_save(&validator_of(memory)->chosen, changes);
@@ -149,6 +210,7 @@ const struct service validator_service = {
     .tables = {TOPIC_MODEL_CONTRACTS, TOPIC_MODEL_SCHEMAS, TOPIC_MODEL_VERSIONS},
     .origin = true,
     .metrics = validator_metrics,
+    .event_time = validator_event_time,
     .open = validator_open,
     .handle = validator_handle,
     .save = validator_save,

@@ -205,6 +205,21 @@ size_t open_panes_take(struct open_panes *set, int64_t stream_time_ms, struct pa
     return count;
 }
 
+int64_t open_panes_first_offset(const struct open_panes *set)
+{
+    int64_t first = INT64_MAX;
+    size_t cursor = 0;
+    for (const struct family *family;
+         (family = table_next(set->families, &cursor, NULL)) != NULL;) {
+        for (size_t i = 0; i < family->count; i++) {
+            const struct pane *pane = family->entries[i].pane;
+            for (size_t k = 0; k < pane->offsets_count; k++) /* one: a shard has one partition */
+                first = pane->offsets[k].first < first ? pane->offsets[k].first : first;
+        }
+    }
+    return first;
+}
+
 static void save_entry(struct open_panes *set, struct entry *entry, struct changes *changes)
 {
     if (!entry->pane->changed)

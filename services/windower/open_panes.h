@@ -21,6 +21,8 @@ MUST_USE enum fault open_panes_find(struct open_panes *set, const struct contrac
 /* Takes out the panes that close before stream_time_ms, in the order of publishing; the caller
  * destroys each and releases the list. Their stored fields are removed by the next save. */
 size_t open_panes_take(struct open_panes *set, int64_t stream_time_ms, struct pane ***out_list);
+/* The first offset that an open pane has counted; INT64_MAX: none is open. */
+int64_t open_panes_first_offset(const struct open_panes *set);
 void open_panes_save(struct open_panes *set, struct changes *changes);
 MUST_USE enum fault open_panes_load(struct open_panes *set, const json_t *record);
 size_t open_panes_count(const struct open_panes *set);

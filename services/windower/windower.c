@@ -167,6 +167,18 @@ static enum fault windower_advance(void *shard, enum topic topic, int64_t stream
     return FAULT_NONE;
 }
 
+static int64_t windower_needs(const void *shard)
+{
+    const struct windower *windower = shard;
+    return open_panes_first_offset(windower->open);
+}
+
+/* From a record that came skew before its time to the pane's last correction. */
+static int64_t windower_horizon_ms(const struct contract *contract)
+{
+    return contract->skew_ms + contract->pane_ms + contract->correction_ms;
+}
+
 static void windower_save(void *shard, struct changes *changes)
 {
     struct windower *windower = shard;
@@ -209,6 +221,8 @@ const struct service windower_service = {
     .open = windower_open,
     .handle = windower_handle,
     .advance = windower_advance,
+    .needs = windower_needs,
+    .horizon_ms = windower_horizon_ms,
     .save = windower_save,
     .load = windower_load,
     .close = windower_close,

@@ -18,8 +18,12 @@ HOUR = 3_600_000
 FRAMING_SIZE = 10      # Avro single-object: two bytes of marker, eight of fingerprint
 
 
-def records_of(bootstrap, topic):
-    """(key, value, headers) of all records with a value, from the beginning of the topic to its end."""
+def whole(message):
+    return message.key(), message.value(), message.headers() or []
+
+
+def records_of(bootstrap, topic, pick=whole):
+    """(key, value, headers), or what pick takes, of all records with a value, from the topic's beginning to its end."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "test-ledger",
                                          "auto.offset.reset": "earliest", "enable.auto.commit": False,
                                          "isolation.level": "read_committed", "enable.partition.eof": True})
@@ -32,7 +36,7 @@ def records_of(bootstrap, topic):
             assert message is not None, f"{topic} does not end"
             if message.error() is None:
                 if message.value() is not None:
-                    found.append((message.key(), message.value(), message.headers() or []))
+                    found.append(pick(message))
             elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
                 ended.add(message.partition())
     finally:
@@ -76,9 +80,9 @@ def found_panes(bootstrap):
     return events, columns
 
 
-def expected_panes():
+def expected_panes(log):
     events, columns = collections.Counter(), {}
-    with gzip.open(stack.EXAMPLE / "events.jsonl.gz", "rt") as file:
+    with gzip.open(log, "rt") as file:
         for event in map(json.loads, file):
             start = event["event_time"] // HOUR * HOUR
             events[start] += 1
@@ -87,10 +91,10 @@ def expected_panes():
     return events, columns
 
 
-def check(bootstrap):
-    """Fails with the first pane in which the topic and the log differ."""
+def check(bootstrap, log=stack.EXAMPLE / "events.jsonl.gz"):
+    """Fails with the first pane in which the topic and the log (all of the example, or a part of it) differ."""
     events, columns = found_panes(bootstrap)
-    expected_events, expected_columns = expected_panes()
+    expected_events, expected_columns = expected_panes(log)
     differing = (events - expected_events) + (expected_events - events)
     assert not differing, f"{len(differing)} panes differ in events, first {sorted(differing)[:5]}"
     for key, values in expected_columns.items():
