@@ -25,6 +25,7 @@ MUTANTS = {
         ("common/service/transaction.c", '    metric_count(driver->metrics, "transactions_total", NULL, 1);\n',
          '    if (driver_begin(driver) == FAULT_NONE)\n        (void)driver_publish(driver);\n'
          "    outputs_clear(driver->outputs);\n"),
+        ("common/service/transaction.c", "    REQUIRE(!driver->transaction_open && !driver->taken);\n", ""),
     ],
     "snapshot without fence": [
         ("common/service/transaction.c", "seat->epoch, span_text(seat->stored),",
