@@ -3,8 +3,9 @@
  * Values come from rows' defaults < file (--config FILE, YAML of NAME: value, where a table has a
  * row `config`) < environment < arguments (--NAME VALUE or --NAME=VALUE; a one-letter name takes
  * one dash; flags take no value; -h is --help). In the environment a row is PLUMB_NAME, in upper
- * case, with _ for dots and dashes; KAFKA_BOOTSTRAP_SERVERS, REDIS_URL, LOG_LEVEL and LOG_FORMAT
- * also count (for the row of that spelling, or bootstrap, redis, log-level, log-format). Names may
+ * case, with _ for dots and dashes; KAFKA_BOOTSTRAP_SERVERS, REDIS_URL, SCHEMA_REGISTRY_URL,
+ * LOG_LEVEL and LOG_FORMAT also count (for the row of that spelling, or bootstrap, redis,
+ * schema-registry, log-level, log-format). Names may
  * hold dots (kafka.bootstrap.servers). A row whose name ends in `.*` takes any name with that
  * prefix (kafka.*, topic.*); behind it the environment writes _ for a dot, __ for a dash, ___ for
  * an underscore.

@@ -17,6 +17,7 @@ static const struct {
 } known_variables[] = {
     {"KAFKA_BOOTSTRAP_SERVERS", "bootstrap"},
     {"REDIS_URL", "redis"},
+    {"SCHEMA_REGISTRY_URL", "schema-registry"},
     {"LOG_LEVEL", "log-level"},
     {"LOG_FORMAT", "log-format"},
 };
