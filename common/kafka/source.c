@@ -250,6 +250,17 @@ enum fault source_partitions(struct source *source, const enum topic *topics, si
     return FAULT_NONE;
 }
 
+enum fault source_end(struct source *source, enum topic topic, int32_t partition, int timeout_ms,
+                      int64_t *out_offset)
+{
+    int64_t low, high;
+    if (rd_kafka_query_watermark_offsets(source->client, source->options.names[topic], partition,
+                                         &low, &high, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return FAULT_KAFKA_UNREACHABLE;
+    *out_offset = high;
+    return FAULT_NONE;
+}
+
 static bool find_append_time(rd_kafka_event_t *event, bool *out_append)
 {
     const rd_kafka_DescribeConfigs_result_t *result = rd_kafka_event_DescribeConfigs_result(event);

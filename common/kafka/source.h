@@ -3,8 +3,8 @@
  *
  * on_wake runs on a librdkafka thread and only when the queue goes from empty to not empty: poll
  * until empty, or wake yourself again. Owner    caller of source_open().     Thread  loop thread,
- * except source_committed (blocks; any thread, one at a time). Faults   OPTION_INVALID, KAFKA_FATAL
- * with a reason.
+ * except source_committed and source_end (block; any thread, one at a time). Faults OPTION_INVALID,
+ * KAFKA_FATAL with a reason.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
@@ -54,6 +54,10 @@ MUST_USE enum fault source_assign(struct source *source,
 MUST_USE enum fault source_committed(struct source *source,
                                      rd_kafka_topic_partition_list_t *partitions, int timeout_ms,
                                      struct reason *out_reason);
+/* Where the next record of a partition will be, open transactions included. KAFKA_UNREACHABLE.
+ * Blocks up to timeout_ms. */
+MUST_USE enum fault source_end(struct source *source, enum topic topic, int32_t partition,
+                               int timeout_ms, int64_t *out_offset);
 /* Partition counts by topic name; -1 where a topic does not exist. Blocks up to timeout_ms. */
 MUST_USE enum fault source_partitions(struct source *source, const enum topic *topics, size_t count,
                                       int32_t *out_counts, int timeout_ms,

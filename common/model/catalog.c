@@ -9,10 +9,18 @@
 /* Keys of the tables hold zero bytes between their parts, so their order is that by model, version,
  * hash, whatever characters these have. */
 struct catalog {
-    struct table *models;    /* model → struct revisions, owned */
-    struct table *versions;  /* model, version → json_t, owned reference */
-    struct table *baselines; /* model, version, hash → struct baseline, owned */
-    struct table *schemas;   /* fingerprint (8 bytes) → struct schema, owned */
+    struct table *models;        /* model → struct revisions, owned */
+    struct table *versions;      /* model, version → json_t, owned reference */
+    struct table *baselines;     /* model, version, hash → struct baseline, owned */
+    struct table *schemas;       /* fingerprint (8 bytes) → struct schema, owned */
+    struct table *uses;          /* id@topic:partition, and id → struct use, owned */
+    struct schema_lookup lookup; /* find NULL: none */
+};
+
+/* Which schema is called so, and from which offset on. */
+struct use {
+    uint64_t fingerprint;
+    int64_t offset;
 };
 
 struct revisions {
@@ -27,7 +35,13 @@ struct catalog *catalog_create(void)
     catalog->versions = table_create();
     catalog->baselines = table_create();
     catalog->schemas = table_create();
+    catalog->uses = table_create();
     return catalog;
+}
+
+void catalog_set_lookup(struct catalog *catalog, const struct schema_lookup *lookup)
+{
+    catalog->lookup = *lookup;
 }
 
 /* The parts with zero bytes between them; hash.bytes NULL: only two parts. The caller releases it.
@@ -213,9 +227,50 @@ static enum fault take_baseline(struct catalog *catalog, const json_t *record,
     return fault;
 }
 
+void catalog_use_key(struct buffer *out, const struct schema_use *use)
+{
+    buffer_append_span(out, use->name);
+    buffer_format(out, "@%s:%" PRId32, topic_row(use->topic)->name, use->partition);
+}
+
+/* The first word on a name stays: what a record was read by does not change. */
+static void keep_use(struct catalog *catalog, struct span key, uint64_t fingerprint, int64_t offset)
+{
+    if (table_find(catalog->uses, key) != NULL)
+        return;
+    struct use *use = heap_zeroed(1, sizeof *use);
+    *use = (struct use){.fingerprint = fingerprint, .offset = offset};
+    (void)table_put(catalog->uses, key, use);
+}
+
+static enum fault take_use(struct catalog *catalog, const json_t *record, struct reason *out_reason)
+{
+    const struct span digits = text_of(record, "fingerprint");
+    const struct schema_use use = {
+        .name = text_of(record, "id"),
+        .topic = topic_find(json_string_value(json_object_get(record, "topic"))),
+        .partition = (int32_t)json_integer_value(json_object_get(record, "partition")),
+        .offset = json_integer_value(json_object_get(record, "offset"))};
+    char *end = NULL;
+    const uint64_t fingerprint =
+        digits.size == 16 ? strtoull((const char *)digits.bytes, &end, 16) : 0;
+    if (end == NULL || *end != '\0' || use.topic == TOPIC_NONE || use.name.size == 0) {
+        reason_set(out_reason, "an id without a fingerprint or a topic of ours");
+        return FAULT_RECORD_MALFORMED;
+    }
+    struct buffer key = {0};
+    catalog_use_key(&key, &use);
+    keep_use(catalog, buffer_span(&key), fingerprint, use.offset);
+    keep_use(catalog, use.name, fingerprint, 0);
+    buffer_fini(&key);
+    return FAULT_NONE;
+}
+
 static enum fault take_schema(struct catalog *catalog, const json_t *record,
                               struct reason *out_reason)
 {
+    if (json_is_string(json_object_get(record, "id")))
+        return take_use(catalog, record, out_reason);
     struct schema *schema = NULL;
     const enum fault fault = schema_parse(text_of(record, "text"), &schema, out_reason);
     if (fault != FAULT_NONE)
@@ -331,6 +386,39 @@ const struct schema *catalog_schema(const struct catalog *catalog, uint64_t fing
     return schema != NULL ? schema : schema_embedded_find(fingerprint);
 }
 
+static const struct use *use_of(const struct catalog *catalog, const struct schema_use *use)
+{
+    struct buffer key = {0};
+    catalog_use_key(&key, use);
+    const struct use *here = table_find(catalog->uses, buffer_span(&key));
+    buffer_fini(&key);
+    return here != NULL && here->offset <= use->offset ? here : NULL;
+}
+
+bool catalog_has_use(const struct catalog *catalog, const struct schema_use *use)
+{
+    return use_of(catalog, use) != NULL;
+}
+
+const struct schema *catalog_schema_named(const struct catalog *catalog, struct span name)
+{
+    const struct use *use = table_find(catalog->uses, name);
+    return use == NULL ? NULL : catalog_schema(catalog, use->fingerprint);
+}
+
+enum schema_answer catalog_schema_of(const struct catalog *catalog, const struct schema_use *use,
+                                     const struct schema **out_schema, struct reason *out_reason)
+{
+    const struct use *here = use_of(catalog, use);
+    if (here != NULL) {
+        *out_schema = catalog_schema(catalog, here->fingerprint);
+        return *out_schema != NULL ? SCHEMA_FOUND : SCHEMA_AWAITED; /* in another partition */
+    }
+    if (catalog->lookup.find == NULL)
+        return SCHEMA_MISSING;
+    return catalog->lookup.find(catalog->lookup.context, use, out_schema, out_reason);
+}
+
 const json_t *catalog_version(const struct catalog *catalog, struct span model, struct span version)
 {
     struct buffer key = key_of(model, version, (struct span){0});
@@ -397,6 +485,10 @@ void catalog_destroy(struct catalog *catalog)
     cursor = 0;
     for (struct schema *here; (here = table_next(catalog->schemas, &cursor, NULL)) != NULL;)
         schema_destroy(here);
+    cursor = 0;
+    for (struct use *here; (here = table_next(catalog->uses, &cursor, NULL)) != NULL;)
+        heap_release(here);
+    table_destroy(catalog->uses);
     table_destroy(catalog->models);
     table_destroy(catalog->versions);
     table_destroy(catalog->baselines);

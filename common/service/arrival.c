@@ -32,59 +32,62 @@ int64_t driver_arrival(const struct driver *driver, const struct seat *seat,
 struct word {
     bool is_clock, has_time;
     int64_t time_ms;
-    size_t size; /* of the message */
 };
 
-static struct word word_of(const struct seat *seat, const struct source_message *message)
+/* TABLE_BEHIND: its schema is not known yet, so nor is its time. */
+static enum fault word_of(const struct seat *seat, const struct source_message *message,
+                          struct word *out_word)
 {
     struct header headers[HEADERS_MAX];
-    struct word word = {.is_clock = false};
-    const struct record record = source_record(message, headers, HEADERS_MAX, false);
-    word.is_clock = stream_time_is_clock(&record);
-    word.size = record.key.size + record.value.size;
-    if (!word.is_clock)
-        word.has_time = shard_event_time(seat->shard, &record, &word.time_ms);
-    return word;
+    const struct record record = source_record(message, headers, HEADERS_MAX, true);
+    *out_word = (struct word){.is_clock = stream_time_is_clock(&record)};
+    if (out_word->is_clock)
+        return FAULT_NONE;
+    return shard_event_time(seat->shard, &record, &out_word->has_time, &out_word->time_ms);
+}
+
+static size_t size_of(const struct source_message *message)
+{
+    const struct record record = source_record(message, NULL, 0, false);
+    return record.key.size + record.value.size;
 }
 
 /* The first event with a time behind the first that waits. A clock ends the search, as the end of a
  * file does. *out_known false: what comes may still have one. */
-static bool time_after(const struct seat *seat, bool ended, bool *out_known, int64_t *out_ms)
+static enum fault time_after(const struct seat *seat, bool ended, bool *out_known,
+                             struct word *out_word)
 {
     *out_known = true;
     for (size_t i = 1; i < seat->waiting_count; i++) {
-        const struct word word = word_of(seat, &seat->waiting[i]);
-        if (word.is_clock)
-            return false;
-        if (word.has_time) {
-            *out_ms = word.time_ms;
-            return true;
-        }
+        const enum fault fault = word_of(seat, &seat->waiting[i], out_word);
+        if (fault != FAULT_NONE || out_word->is_clock || out_word->has_time)
+            return fault;
     }
     *out_known =
         ended || seat->waiting_count >= WAITING_MAX || seat->waiting_size >= WAITING_SIZE_MAX;
-    return false;
+    *out_word = (struct word){.has_time = false};
+    return FAULT_NONE;
 }
 
-/* false: it cannot be told yet. */
-static bool resolve(const struct driver *driver, const struct seat *seat, const struct word *word,
-                    bool ended, int64_t *out_arrival_ms)
+/* *out_known false: it cannot be told yet. */
+static enum fault resolve(const struct seat *seat, const struct word *word, bool ended,
+                          int64_t *out_arrival_ms, bool *out_known)
 {
     const enum topic topic = seat->inputs[0].topic;
     const int64_t highest_ms = shard_lift(seat->shard, topic, INT64_MIN);
-    const int64_t skew_ms = catalog_skew_ms(driver->catalog);
+    const int64_t skew_ms = catalog_skew_ms(seat->driver->catalog);
     bool raises = word->has_time && word->time_ms > highest_ms;
+    *out_known = true;
     if (raises && topic == TOPIC_INFERENCE_EVENTS && seat->before_ms != 0 &&
         word->time_ms - seat->before_ms > skew_ms) {
-        bool known;
-        int64_t after_ms;
-        const bool has_after = time_after(seat, ended, &known, &after_ms);
-        if (!known)
-            return false;
-        raises = !has_after || word->time_ms - after_ms <= skew_ms;
+        struct word after;
+        const enum fault fault = time_after(seat, ended, out_known, &after);
+        if (fault != FAULT_NONE)
+            return fault;
+        raises = !after.has_time || word->time_ms - after.time_ms <= skew_ms;
     }
     *out_arrival_ms = raises ? word->time_ms : highest_ms;
-    return true;
+    return FAULT_NONE;
 }
 
 enum fault driver_settle(struct driver *driver, struct seat *seat, bool ended)
@@ -92,16 +95,20 @@ enum fault driver_settle(struct driver *driver, struct seat *seat, bool ended)
     enum fault fault = FAULT_NONE;
     while (seat->waiting_count > 0 && fault == FAULT_NONE) {
         struct source_message first = seat->waiting[0];
-        const struct word word = word_of(seat, &first);
+        struct word word;
         int64_t arrival_ms = 0;
-        if (!word.is_clock && !resolve(driver, seat, &word, ended, &arrival_ms))
+        bool known = true;
+        fault = word_of(seat, &first, &word);
+        if (fault == FAULT_NONE && !word.is_clock)
+            fault = resolve(seat, &word, ended, &arrival_ms, &known);
+        if (fault != FAULT_NONE || !known)
             break;
         fault = driver_fold(driver, seat, &first, &arrival_ms, true);
         if (fault != FAULT_NONE)
             break;
         if (word.has_time)
             seat->before_ms = word.time_ms;
-        seat->waiting_size -= word.size;
+        seat->waiting_size -= size_of(&first);
         source_release(&first);
         seat->waiting_count--;
         memmove(seat->waiting, seat->waiting + 1, seat->waiting_count * sizeof *seat->waiting);
@@ -115,7 +122,7 @@ enum fault driver_queue(struct driver *driver, struct seat *seat, struct source_
         seat->waiting_capacity = seat->waiting_capacity == 0 ? 16 : seat->waiting_capacity * 2;
         seat->waiting = heap_resized(seat->waiting, seat->waiting_capacity, sizeof *seat->waiting);
     }
-    seat->waiting_size += word_of(seat, message).size;
+    seat->waiting_size += size_of(message);
     seat->waiting[seat->waiting_count++] = *message;
     message->message = NULL;
     return driver_settle(driver, seat, false);

@@ -313,6 +313,7 @@ static void take_batch(struct driver *driver)
 {
     bool more = true, drained = false;
     enum fault fault = FAULT_NONE;
+    driver->awaited_schema[0] = '\0';
     note_stall(driver);
     for (size_t i = 0; i < driver->seat_count && fault == FAULT_NONE; i++) {
         fault = finish_replay(driver, driver->seats[i]);
@@ -330,8 +331,7 @@ static void take_batch(struct driver *driver)
     atomic_store(&driver->ready_records, fault != FAULT_TABLE_BEHIND);
     if (fault == FAULT_TABLE_BEHIND) {
         more = false;
-        log_write(LOG_WARN, "waiting_for_tables",
-                  LOG_TEXT("effect", "a record names a contract, baseline or schema not read yet"));
+        driver_say_awaited(driver);
     } else if (fault != FAULT_NONE) {
         driver->job_fault = FAULT_TRANSACTION_ABORTED;
         driver_rewind(driver);

@@ -18,6 +18,7 @@
 #include "kafka/sink.h"
 #include "kafka/source.h"
 #include "redis/store.h"
+#include "registry/registry.h"
 #include "service/digest.h"
 #include "service/mark.h"
 #include "service/shard.h"
@@ -104,7 +105,13 @@ struct driver {
     bool *
         table_ended[TOPIC_COUNT]; /* owned: partitions of tables that were read to their end once */
     size_t tables_left;           /* partitions of tables not read to their end yet */
-    struct seat **seats;          /* owned, [seat_count] */
+    struct registry *registry;    /* owned; NULL: none is named, or not by this service */
+    struct registry_counts registry_counted;         /* told to the metrics */
+    char awaited_schema[REGISTRY_NAME_SIZE_MAX + 1]; /* by the blocked record; "": none */
+    char *awaited_said;                              /* owned: the last line about it */
+    int64_t *schemas_end, *schemas_read; /* owned, of model.schemas' partitions: where a replay's
+                                            knowledge ends, and what is read */
+    struct seat **seats;                 /* owned, [seat_count] */
     size_t seat_count;
     rd_kafka_topic_partition_list_t *assignment; /* owned; NULL: none */
     rd_kafka_topic_partition_list_t *offsets;    /* owned: of the job under way */
@@ -192,6 +199,12 @@ void driver_rewind(struct driver *driver); /* abort, then restore */
 bool driver_write_state(
     struct driver *driver,
     bool all); /* deltas that are due (or all); true: none is under way or needed */
+/* named_schemas.c */
+enum fault driver_open_registry(struct driver *driver, struct reason *out_reason);
+void driver_say_awaited(struct driver *driver); /* what the blocked record waits for */
+void driver_observe_registry(struct driver *driver);
+enum fault driver_find_schemas_end(struct driver *driver); /* a job */
+bool driver_has_schemas(const struct driver *driver);      /* model.schemas is read up to there */
 /* status.c */
 extern const struct listener_route driver_routes[];
 extern const struct metric_row driver_metric_rows[];

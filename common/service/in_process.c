@@ -98,6 +98,8 @@ struct in_process *in_process_create(const struct in_process_options *options)
     struct in_process *driver = heap_zeroed(1, sizeof *driver);
     driver->options = *options;
     driver->catalog = catalog_create();
+    if (options->lookup != NULL)
+        catalog_set_lookup(driver->catalog, options->lookup);
     driver->outputs = outputs_create();
     driver->changes = changes_create();
     driver->offsets =

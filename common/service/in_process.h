@@ -16,6 +16,8 @@ struct in_process_options {
     int32_t partition_count;               /* of every topic; >= 1 */
     size_t batch;                          /* records between clocks; >= 1 */
     const struct option_set *options;      /* may be NULL */
+    const struct schema_lookup *lookup;    /* stands for a registry; answers at once: FOUND, MISSING
+                                              or REFUSED; NULL: there is none */
     /* Every record of every output topic but clocks, in order of publishing; may be NULL. */
     void (*on_output)(void *context, const struct record *record);
     /* Every record of every topic as a subscriber sees it, inputs and clocks too; may be NULL. */

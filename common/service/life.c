@@ -89,12 +89,14 @@ static void on_revoked(void *context, bool lost)
 
 struct option_set *driver_options_create(const struct service *service)
 {
-    const struct option_row *tables[3];
+    const struct option_row *tables[4];
     size_t count = 0;
     if (service->options != NULL)
         tables[count++] = service->options;
     if (service->origin)
         tables[count++] = origin_rows;
+    if (service->names_schemas)
+        tables[count++] = registry_option_rows;
     tables[count++] = option_rows;
     return option_set_create(tables, count);
 }
@@ -170,7 +172,8 @@ enum fault driver_open(struct driver *driver, struct reason *out_reason)
     driver->outputs = outputs_create();
     driver->changes = changes_create();
     atomic_store(&driver->ready_records, 1);
-    return open_clients(driver, out_reason);
+    const enum fault fault = driver_open_registry(driver, out_reason);
+    return fault != FAULT_NONE ? fault : open_clients(driver, out_reason);
 }
 
 static void add_topics(const enum topic *topics, enum topic *list, size_t *count)
@@ -228,6 +231,7 @@ void driver_close(struct driver *driver)
     const bool reachable = atomic_load(&driver->ready_kafka) != 0;
     driver->state = DRIVER_STOPPED;
     driver_drop_seats(driver);
+    registry_close(driver->registry);
     store_close(driver->store);
     source_close(driver->source, reachable);
     source_close(driver->tables, reachable);
@@ -242,6 +246,9 @@ void driver_close(struct driver *driver)
     driver->catalog = NULL;
     for (int i = 0; i < TOPIC_COUNT; i++)
         heap_release(driver->table_ended[i]);
+    heap_release(driver->schemas_end);
+    heap_release(driver->schemas_read);
+    heap_release(driver->awaited_said);
     heap_release(driver->group);
     heap_release(driver->client);
     heap_release(driver->transactional_id);

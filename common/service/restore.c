@@ -130,6 +130,8 @@ static enum fault job_committed(struct driver *driver)
     }
     if (fault == FAULT_NONE)
         fault = source_committed(driver->source, driver->offsets, 5000, &driver->job_reason);
+    if (fault == FAULT_NONE)
+        fault = driver_find_schemas_end(driver);
     return fault;
 }
 
@@ -459,6 +461,8 @@ void driver_restore_step(struct driver *driver)
         if (driver->seats[i]->stored == NULL)
             return; /* Redis has not answered yet */
     }
+    if (!driver_has_schemas(driver))
+        return; /* what replayed records are read by is on its way */
     const enum fault fault = load_all(driver);
     if (driver->state != DRIVER_RESTORING)
         return; /* refused */

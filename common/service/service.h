@@ -71,9 +71,11 @@ struct service {
     enum topic outputs[SERVICE_TOPICS_MAX];
     enum topic tables[SERVICE_TOPICS_MAX]; /* compacted topics that every instance reads whole, into
                                               the catalog */
-    bool joined;  /* one shard per partition number over all inputs (equal partition counts); else
-                     one per (topic, partition) */
-    bool origin;  /* inputs come from outside: the driver gives arrivals, clocks begin here */
+    bool joined; /* one shard per partition number over all inputs (equal partition counts); else
+                    one per (topic, partition) */
+    bool origin; /* inputs come from outside: the driver gives arrivals, clocks begin here */
+    bool names_schemas; /* records may call their schema by a registry's id or GUID: the driver has
+                           the catalog's lookup ask it (--schema-registry) */
     bool endless; /* no span of input determines the state (open alerts, budgets): what changed goes
                      into service.snapshots in every transaction, and nothing is ever replayed */
     const struct option_row *options;
@@ -82,9 +84,10 @@ struct service {
      * (inference.validated): lets stream time move between clocks. NULL: clocks only. false: the
      * record does not say. Source text is "topic:partition". */
     bool (*observe)(const struct record *record, char out_source[300], int64_t *out_arrival_ms);
-    /* Origin services: the time that a record speaks of, as `plumb analyze` reads it; false: it has
-     * none that is believed. */
-    bool (*event_time)(void *shard, const struct record *record, int64_t *out_time_ms);
+    /* Origin services: the time that a record speaks of, as `plumb analyze` reads it; *out_has
+     * false: it has none that is believed. TABLE_BEHIND: it cannot be told yet. */
+    enum fault (*event_time)(void *shard, const struct record *record, bool *out_has,
+                             int64_t *out_time_ms);
     void *(*open)(const struct service_environment *environment);
     /* FAULT_NONE, or TABLE_BEHIND: nothing was changed, the same record comes again when the
      * catalog has grown. */

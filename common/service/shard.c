@@ -128,10 +128,11 @@ enum fault shard_raise(struct shard *shard, enum topic topic, int64_t time_ms,
     return raise_source(shard, lane, span_text(SHARD_SOURCE), time_ms, outputs);
 }
 
-bool shard_event_time(const struct shard *shard, const struct record *record, int64_t *out_time_ms)
+enum fault shard_event_time(const struct shard *shard, const struct record *record, bool *out_has,
+                            int64_t *out_time_ms)
 {
     REQUIRE(shard->service->origin && shard->service->event_time != NULL);
-    return shard->service->event_time(shard->state, record, out_time_ms);
+    return shard->service->event_time(shard->state, record, out_has, out_time_ms);
 }
 
 int64_t shard_lift(const struct shard *shard, enum topic topic, int64_t arrival_ms)

@@ -32,8 +32,9 @@ MUST_USE enum fault shard_take(struct shard *shard, const struct record *record,
  * (DESIGN.md 2.3). */
 MUST_USE enum fault shard_raise(struct shard *shard, enum topic topic, int64_t time_ms,
                                 struct outputs *outputs);
-/* Origin services: the time that a record speaks of; false: none. */
-bool shard_event_time(const struct shard *shard, const struct record *record, int64_t *out_time_ms);
+/* Origin services: the time that a record speaks of, if it has one. TABLE_BEHIND as above. */
+MUST_USE enum fault shard_event_time(const struct shard *shard, const struct record *record,
+                                     bool *out_has, int64_t *out_time_ms);
 /* The arrival of a record of an origin input: never falling. */
 int64_t shard_lift(const struct shard *shard, enum topic topic, int64_t arrival_ms);
 int64_t shard_time(const struct shard *shard); /* the clock it may send: the least stream time of

@@ -16,6 +16,10 @@ const struct metric_row driver_metric_rows[] = {
     {"stream_time_lag_seconds", METRIC_GAUGE, "Wall clock less stream time, by shard", "shard"},
     {"kafka_connected", METRIC_GAUGE, "1 while Kafka answers", NULL},
     {"redis_connected", METRIC_GAUGE, "1 while Redis answers", NULL},
+    {"schema_registry_total", METRIC_COUNTER,
+     "Requests to the schema registry, failures, ids found and ids that it does not know", "what"},
+    {"schema_registry_connected", METRIC_GAUGE,
+     "0 while the last request to the schema registry failed", NULL},
     {NULL, METRIC_COUNTER, NULL, NULL},
 };
 
@@ -24,6 +28,7 @@ void driver_observe(struct driver *driver)
     metric_set_value(driver->metrics, "shards", NULL, (double)driver->seat_count);
     metric_set_value(driver->metrics, "kafka_connected", NULL, atomic_load(&driver->ready_kafka));
     metric_set_value(driver->metrics, "redis_connected", NULL, atomic_load(&driver->ready_redis));
+    driver_observe_registry(driver);
     if (driver->busy)
         return;
     for (size_t i = 0; i < driver->seat_count; i++) {

@@ -25,6 +25,9 @@ enum fault driver_open_tables(struct driver *driver, struct reason *out_reason)
             rd_kafka_topic_partition_list_add(list, driver->names[topic], p)->offset =
                 RD_KAFKA_OFFSET_BEGINNING;
     }
+    const size_t schemas = (size_t)driver->partitions[TOPIC_MODEL_SCHEMAS];
+    driver->schemas_end = heap_zeroed(schemas, sizeof *driver->schemas_end);
+    driver->schemas_read = heap_zeroed(schemas, sizeof *driver->schemas_read);
     driver->tables_left = (size_t)list->cnt;
     enum fault fault = source_open(&options, &driver->tables, out_reason);
     if (fault == FAULT_NONE)
@@ -45,6 +48,13 @@ static void apply(struct driver *driver, const struct source_message *message)
               LOG_TEXT("effect", "what it describes is not known here"));
 }
 
+/* How far model.schemas is read. */
+static void note_read(struct driver *driver, const struct source_message *message, int64_t next)
+{
+    if (message->topic == TOPIC_MODEL_SCHEMAS)
+        driver->schemas_read[message->partition] = next;
+}
+
 void driver_poll_tables(struct driver *driver)
 {
     struct source_message message;
@@ -53,7 +63,10 @@ void driver_poll_tables(struct driver *driver)
         const enum source_event event = source_poll(driver->tables, 0, &message, &reason);
         if (event == SOURCE_EMPTY)
             return;
+        if (event == SOURCE_END)
+            note_read(driver, &message, message.offset);
         if (event == SOURCE_RECORD) {
+            note_read(driver, &message, message.offset + 1);
             apply(driver, &message);
             source_release(&message);
         } else if (event == SOURCE_END && !driver->table_ended[message.topic][message.partition]) {

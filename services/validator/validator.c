@@ -4,6 +4,8 @@
 #include "chosen_revisions.h"
 #include "column_rules.h"
 #include "dead_letter.h"
+#include "framing.h"
+#include "known_writers.h"
 #include "label.h"
 #include "memory/arena.h"
 #include "memory/heap.h"
@@ -11,27 +13,22 @@
 #include "source_json.h"
 #include "source_time.h"
 #include "window/span_time.h"
-#include "writer.h"
 
 #define VALIDATOR_MAGIC 0x76616c69u
-enum { EVENT_SIZE_MAX = 1024 * 1024, SOURCE_SIZE = 300, FINGERPRINT_DIGITS = 16 };
+enum { EVENT_SIZE_MAX = 1024 * 1024, SOURCE_SIZE = 300 };
 
 struct validator {
     uint32_t magic;
     const struct catalog *catalog; /* borrowed */
     enum writer_kind kind;         /* of the input topic */
-    struct table *writers;         /* owned: fingerprint → owned struct known_writer */
-    struct table *rules;           /* owned: contract's address → owned struct column_rules */
+    enum framing framing;
+    struct known_writers writers;
+    struct table *rules; /* owned: contract's address → owned struct column_rules */
     const struct contract *last_contract; /* of the event before: most likely this one's too */
     struct chosen_revisions chosen;       /* the state */
     struct enrichment enrichment;         /* reused, as all below */
     struct buffer encoded, validated;
     struct arena *arena; /* of one record */
-};
-
-struct known_writer {
-    struct writer *writer; /* owned */
-    bool announced;        /* the validated record's schema is where readers find it */
 };
 
 /* A record that has been understood, on its way out. */
@@ -41,13 +38,13 @@ struct passed {
 };
 
 static struct validator *validator_of(void *memory);
-static bool is_json(struct span value);
-static struct known_writer *writer_known(struct validator *validator, uint64_t fingerprint,
-                                         struct rejection *rejection);
-static bool take(struct validator *validator, const struct record *record, struct outputs *outputs,
-                 struct rejection *rejection);
+static bool admit(const struct record *record, struct rejection *rejection);
+static bool take_avro(struct validator *validator, const struct record *record,
+                      struct passed *passed, struct outputs *outputs, struct rejection *rejection);
+static bool take_json(struct validator *validator, const struct record *record,
+                      struct passed *passed, struct outputs *outputs, struct rejection *rejection);
 static bool take_event(struct validator *validator, const struct record *record,
-                       struct known_writer *known, struct span body, struct outputs *outputs,
+                       const struct passed *passed, struct outputs *outputs,
                        struct rejection *rejection);
 static bool take_label(struct validator *validator, const struct record *record,
                        const struct passed *passed, struct outputs *outputs);
@@ -83,13 +80,31 @@ static const struct metric_row validator_metrics[] = {
     {.name = NULL},
 };
 
+static const struct option_row validator_options[] = {
+    {"framing.inference.events", OPTION_CHOICE, "auto", FRAMING_CHOICES,
+     "how events say what their bytes are", false},
+    {"framing.ground.truth", OPTION_CHOICE, "auto", FRAMING_CHOICES,
+     "how labels say what their bytes are", false},
+    {.name = NULL},
+};
+
+static enum framing framing_of(const struct service_environment *environment)
+{
+    if (environment->options == NULL)
+        return FRAMING_AUTO;
+    return framing_named(option_text(environment->options, environment->topic == TOPIC_GROUND_TRUTH
+                                                               ? "framing.ground.truth"
+                                                               : "framing.inference.events"));
+}
+
 static void *validator_open(const struct service_environment *environment)
 {
     struct validator *validator = heap_zeroed(1, sizeof *validator);
     validator->magic = VALIDATOR_MAGIC;
     validator->catalog = environment->catalog;
     validator->kind = environment->topic == TOPIC_GROUND_TRUTH ? WRITER_LABEL : WRITER_EVENT;
-    validator->writers = table_create();
+    validator->framing = framing_of(environment);
+    known_writers_open(&validator->writers, environment->catalog, validator->kind);
     validator->rules = table_create();
     validator->arena = arena_create();
     chosen_revisions_open(&validator->chosen);
@@ -101,11 +116,30 @@ static enum fault validator_handle(void *memory, const struct record *record,
 {
     struct validator *validator = validator_of(memory);
     const bool is_event = validator->kind == WRITER_EVENT;
+    struct rejection rejection = {.column = ""};
+    struct framed framed;
+    struct known_writer *known = NULL;
+    if (admit(record, &rejection) &&
+        framing_read(validator->framing, record, &framed, &rejection)) {
+        const enum fault fault =
+            known_writers_find(&validator->writers, record, &framed, &known, &rejection);
+        if (fault != FAULT_NONE)
+            return fault; /* nothing was changed */
+    }
     arena_reset(validator->arena);
     buffer_clear(&validator->encoded);
     outputs_count(outputs, is_event ? "events_seen_total" : "labels_seen_total", NULL, 1);
-    struct rejection rejection = {.column = ""};
-    if (!take(validator, record, outputs, &rejection)) {
+    bool is_taken = known != NULL;
+    struct passed passed = {.known = known};
+    if (is_taken && framed.form == FRAMED_NAME)
+        known_writers_announce_name(&validator->writers, record, framed.name, known, outputs);
+    if (is_taken && framed.form == FRAMED_JSON)
+        is_taken = take_json(validator, record, &passed, outputs, &rejection);
+    else if (is_taken) {
+        passed.body = framed.body;
+        is_taken = take_avro(validator, record, &passed, outputs, &rejection);
+    }
+    if (!is_taken) {
         outputs_count(outputs, is_event ? "events_rejected_total" : "labels_rejected_total",
                       rejection_name(rejection.code), 1);
         dead_letter_publish(outputs, validator->arena, record, &rejection);
@@ -126,19 +160,11 @@ static bool time_of_label(const struct schema *schema, struct span body, int64_t
     return has_time;
 }
 
-static bool time_of_avro(struct validator *validator, const struct record *record,
-                         int64_t *out_time_ms)
+static bool time_of_avro(const struct validator *validator, const struct known_writer *known,
+                         struct span body, int64_t *out_time_ms)
 {
-    uint64_t fingerprint;
-    struct span body;
-    struct rejection rejection;
     struct event event;
     struct reason reason = {""};
-    const struct known_writer *known = wire_read_frame(record->value, &fingerprint, &body)
-                                           ? writer_known(validator, fingerprint, &rejection)
-                                           : NULL;
-    if (known == NULL)
-        return false;
     if (validator->kind == WRITER_LABEL)
         return time_of_label(writer_schema(known->writer), body, out_time_ms);
     if (writer_read(known->writer, NULL, body, &event, &reason) != FAULT_NONE)
@@ -162,12 +188,26 @@ static bool time_of_json(const struct validator *validator, const struct record 
     return has_time;
 }
 
-static bool validator_event_time(void *memory, const struct record *record, int64_t *out_time_ms)
+static enum fault validator_event_time(void *memory, const struct record *record, bool *out_has,
+                                       int64_t *out_time_ms)
 {
     struct validator *validator = validator_of(memory);
-    const bool has_time = is_json(record->value) ? time_of_json(validator, record, out_time_ms)
-                                                 : time_of_avro(validator, record, out_time_ms);
-    return has_time && *out_time_ms >= 0 && source_time_is_valid(*out_time_ms);
+    struct rejection rejection;
+    struct framed framed;
+    struct known_writer *known = NULL;
+    *out_has = false;
+    if (!admit(record, &rejection) ||
+        !framing_read(validator->framing, record, &framed, &rejection))
+        return FAULT_NONE;
+    const enum fault fault =
+        known_writers_find(&validator->writers, record, &framed, &known, &rejection);
+    if (fault != FAULT_NONE || known == NULL)
+        return fault;
+    const bool has_time = framed.form == FRAMED_JSON
+                              ? time_of_json(validator, record, out_time_ms)
+                              : time_of_avro(validator, known, framed.body, out_time_ms);
+    *out_has = has_time && *out_time_ms >= 0 && source_time_is_valid(*out_time_ms);
+    return FAULT_NONE;
 }
 
 static void validator_save(void *memory, struct changes *changes)
@@ -184,15 +224,9 @@ static void validator_close(void *memory)
 {
     struct validator *validator = validator_of(memory);
     size_t cursor = 0;
-    for (struct known_writer *known;
-         (known = table_next(validator->writers, &cursor, NULL)) != NULL;) {
-        writer_destroy(known->writer);
-        heap_release(known);
-    }
-    cursor = 0;
     for (void *rules; (rules = table_next(validator->rules, &cursor, NULL)) != NULL;)
         column_rules_destroy(rules);
-    table_destroy(validator->writers);
+    known_writers_close(&validator->writers);
     table_destroy(validator->rules);
     chosen_revisions_close(&validator->chosen);
     enrichment_fini(&validator->enrichment);
@@ -209,6 +243,8 @@ const struct service validator_service = {
     .outputs = {TOPIC_INFERENCE_VALIDATED, TOPIC_INFERENCE_DEAD_LETTER, TOPIC_MODEL_SCHEMAS},
     .tables = {TOPIC_MODEL_CONTRACTS, TOPIC_MODEL_SCHEMAS, TOPIC_MODEL_VERSIONS},
     .origin = true,
+    .names_schemas = true,
+    .options = validator_options,
     .metrics = validator_metrics,
     .event_time = validator_event_time,
     .open = validator_open,
@@ -226,40 +262,6 @@ static struct validator *validator_of(void *memory)
 }
 
 /* ---- framing ---- */
-
-/* NULL with the rejection set: the fingerprint is unknown, or its schema cannot be read. */
-static struct known_writer *writer_known(struct validator *validator, uint64_t fingerprint,
-                                         struct rejection *rejection)
-{
-    const struct span key = span_of(&fingerprint, sizeof fingerprint);
-    struct known_writer *known = table_find(validator->writers, key);
-    if (known == NULL) {
-        const struct schema *schema = catalog_schema(validator->catalog, fingerprint);
-        if (schema == NULL) {
-            (void)rejection_set(rejection, REJECTION_schema_unknown, span_text(NULL), "%016llx",
-                                (unsigned long long)fingerprint);
-            return NULL;
-        }
-        known = heap_zeroed(1, sizeof *known);
-        known->writer = writer_create(schema, validator->kind);
-        (void)table_put(validator->writers, key, known);
-    }
-    if (writer_unusable(known->writer) != NULL) {
-        (void)rejection_set(rejection, REJECTION_schema_invalid, span_text(NULL), "%016llx: %s",
-                            (unsigned long long)fingerprint, writer_unusable(known->writer));
-        return NULL;
-    }
-    return known;
-}
-
-static bool is_json(struct span value)
-{
-    size_t at = 0;
-    while (at < value.size && (value.bytes[at] == ' ' || value.bytes[at] == '\t' ||
-                               value.bytes[at] == '\r' || value.bytes[at] == '\n'))
-        at++;
-    return at < value.size && value.bytes[at] == '{';
-}
 
 static bool malformed(const char *field, enum fault fault, const char *why,
                       struct rejection *rejection)
@@ -281,36 +283,26 @@ static bool label_from(struct validator *validator, const struct record *record,
 }
 
 static bool take_avro(struct validator *validator, const struct record *record,
-                      struct outputs *outputs, struct rejection *rejection)
+                      struct passed *passed, struct outputs *outputs, struct rejection *rejection)
 {
-    uint64_t fingerprint;
-    struct span body;
-    if (!wire_read_frame(record->value, &fingerprint, &body))
-        return malformed(NULL, FAULT_RECORD_MALFORMED,
-                         "neither a JSON object nor Avro in single-object encoding", rejection);
-    struct known_writer *known = writer_known(validator, fingerprint, rejection);
-    if (known == NULL)
-        return false;
     if (validator->kind == WRITER_EVENT)
-        return take_event(validator, record, known, body, outputs, rejection);
+        return take_event(validator, record, passed, outputs, rejection);
     json_t *value;
     struct reason reason = {""};
-    const enum fault fault = datum_decode(writer_schema(known->writer), body, &value, &reason);
+    const enum fault fault =
+        datum_decode(writer_schema(passed->known->writer), passed->body, &value, &reason);
     if (fault != FAULT_NONE)
         return malformed(NULL, fault, reason.text, rejection);
-    struct passed passed = {.known = known, .body = body};
-    const bool is_taken = label_from(validator, record, value, &passed, outputs, rejection);
+    const bool is_taken = label_from(validator, record, value, passed, outputs, rejection);
     json_decref(value);
     return is_taken;
 }
 
 static bool take_json(struct validator *validator, const struct record *record,
-                      struct outputs *outputs, struct rejection *rejection)
+                      struct passed *passed, struct outputs *outputs, struct rejection *rejection)
 {
     const bool is_event = validator->kind == WRITER_EVENT;
-    const struct schema *schema = schema_embedded(is_event ? "inference.events" : "ground.truth");
-    struct known_writer *known = writer_known(validator, schema_fingerprint(schema), rejection);
-    ENSURE(known != NULL); /* our own schema */
+    const struct schema *schema = writer_schema(passed->known->writer);
     json_t *value;
     if (!source_json_parse(record->value, &value, rejection))
         return false;
@@ -320,26 +312,24 @@ static bool take_json(struct validator *validator, const struct record *record,
     if (is_taken && body.size > EVENT_SIZE_MAX)
         is_taken = rejection_set(rejection, REJECTION_too_large, span_text(NULL),
                                  "%zu bytes once encoded", body.size);
-    struct passed passed = {.known = known, .body = body};
+    passed->body = body;
     if (is_taken)
-        is_taken = is_event ? take_event(validator, record, known, body, outputs, rejection)
-                            : label_from(validator, record, value, &passed, outputs, rejection);
+        is_taken = is_event ? take_event(validator, record, passed, outputs, rejection)
+                            : label_from(validator, record, value, passed, outputs, rejection);
     if (is_taken && unknown > 0)
         outputs_count(outputs, "fields_unknown_total", NULL, (double)unknown);
     json_decref(value);
     return is_taken;
 }
 
-static bool take(struct validator *validator, const struct record *record, struct outputs *outputs,
-                 struct rejection *rejection)
+static bool admit(const struct record *record, struct rejection *rejection)
 {
     const size_t size = dead_letter_record_size(record);
     if (record->value.bytes == NULL)
         return rejection_set(rejection, REJECTION_no_value, span_text(NULL), "%s", "");
     if (size > DEAD_LETTER_RECORD_MAX)
         return rejection_set(rejection, REJECTION_too_large, span_text(NULL), "%zu bytes", size);
-    return is_json(record->value) ? take_json(validator, record, outputs, rejection)
-                                  : take_avro(validator, record, outputs, rejection);
+    return true;
 }
 
 /* ---- events ---- */
@@ -371,11 +361,11 @@ static bool event_resolve(struct validator *validator, struct writer *writer, st
 }
 
 static bool take_event(struct validator *validator, const struct record *record,
-                       struct known_writer *known, struct span body, struct outputs *outputs,
+                       const struct passed *passed, struct outputs *outputs,
                        struct rejection *rejection)
 {
     struct event event;
-    if (!event_resolve(validator, known->writer, body, &event, rejection))
+    if (!event_resolve(validator, passed->known->writer, passed->body, &event, rejection))
         return false;
     const struct contract *contract = validator->last_contract;
     struct enrichment *enrichment = &validator->enrichment;
@@ -395,8 +385,10 @@ static bool take_event(struct validator *validator, const struct record *record,
     count_event(validator, &event, lateness, counts, outputs);
     if (chosen_revisions_stamp(&validator->chosen, contract, event.event_time_ms, record->offset))
         outputs_count(outputs, "contract_late_total", contract->model, 1);
-    publish(validator, record,
-            &(struct passed){.known = known, .event_id = event.event_id, .body = body}, outputs);
+    publish(
+        validator, record,
+        &(struct passed){.known = passed->known, .event_id = event.event_id, .body = passed->body},
+        outputs);
     return true;
 }
 
@@ -451,32 +443,11 @@ static bool take_label(struct validator *validator, const struct record *record,
 
 /* ---- out ---- */
 
-/* Another shard, or this one before a restart, may have announced it already: the same key and
- * bytes, kept once by compaction. */
-static void announce(struct validator *validator, struct known_writer *known,
-                     struct outputs *outputs)
-{
-    const char *text = writer_validated_text(known->writer);
-    const uint64_t fingerprint = writer_validated(known->writer);
-    known->announced = true;
-    if (text == NULL || catalog_schema(validator->catalog, fingerprint) != NULL)
-        return;
-    char digits[FINGERPRINT_DIGITS + 1];
-    (void)snprintf(digits, sizeof digits, "%016llx", (unsigned long long)fingerprint);
-    json_t *value = json_pack("{s:s, s:s, s:s}", "fingerprint", digits, "topic",
-                              topic_row(TOPIC_INFERENCE_VALIDATED)->name, "text", text);
-    ENSURE(value != NULL);
-    outputs_publish_json(outputs, TOPIC_MODEL_SCHEMAS, span_text(digits), span_text(digits), value);
-    outputs_count(outputs, "schemas_published_total", NULL, 1);
-    json_decref(value);
-}
-
 static void publish(struct validator *validator, const struct record *record,
                     const struct passed *passed, struct outputs *outputs)
 {
     struct known_writer *known = passed->known;
-    if (!known->announced)
-        announce(validator, known, outputs);
+    known_writers_announce(&validator->writers, known, outputs);
     char source[SOURCE_SIZE];
     (void)snprintf(source, sizeof source, "%s:%d", topic_row(record->topic)->name,
                    (int)record->partition);

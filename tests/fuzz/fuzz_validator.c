@@ -18,16 +18,32 @@ static void on_output(void *context, const struct record *record)
     counts->dead += record->topic == TOPIC_INFERENCE_DEAD_LETTER;
 }
 
+/* Ids 1 and 2 have a schema, 3 one that cannot be read, others none. */
+static enum schema_answer find(void *context, const struct schema_use *use,
+                               const struct schema **out_schema, struct reason *out_reason)
+{
+    (void)context;
+    if (span_is(use->name, "1") || span_is(use->name, "2")) {
+        *out_schema =
+            schema_embedded(span_is(use->name, "1") ? "inference.events" : "ground.truth");
+        return SCHEMA_FOUND;
+    }
+    reason_set(out_reason, "not an Avro schema");
+    return span_is(use->name, "3") ? SCHEMA_REFUSED : SCHEMA_MISSING;
+}
+
 /* The first byte chooses the topic, the rest is the record's value. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static const struct service *const flow[] = {&validator_service, &windower_service, NULL};
     static struct in_process *driver; /* kept over all inputs: state must survive them, too */
     static struct counts counts;
+    static const struct schema_lookup lookup = {.find = find};
     if (driver == NULL) {
         driver = in_process_create(&(struct in_process_options){.services = flow,
                                                                 .partition_count = 1,
                                                                 .batch = 1,
+                                                                .lookup = &lookup,
                                                                 .on_output = on_output,
                                                                 .context = &counts});
         fixture_publish_model(driver);

@@ -328,6 +328,18 @@ enum fault source_partitions(struct source *source, const enum topic *topics, si
     return FAULT_NONE;
 }
 
+enum fault source_end(struct source *source, enum topic topic, int32_t partition, int timeout_ms,
+                      int64_t *out_offset)
+{
+    if (!sim_process_is_heard(source->process))
+        sim_process_block(source->process, timeout_ms);
+    const struct sim_partition *log = sim_topic_log(source->options.names[topic], partition);
+    if (log == NULL || !sim_process_is_heard(source->process))
+        return FAULT_KAFKA_UNREACHABLE;
+    *out_offset = sim_partition_end(log);
+    return FAULT_NONE;
+}
+
 enum fault source_append_time(struct source *source, enum topic topic, bool *out_append,
                               struct reason *out_reason)
 {

@@ -377,6 +377,58 @@ static void test_refused_bytes(void **state)
     catalog_destroy(catalog);
 }
 
+/* The name is known where it was said, from the offset on; elsewhere only by catalog_schema_named;
+ * the first word counts, and the lookup is asked for nothing that the table says. */
+static void test_named_schemas(void **state)
+{
+    (void)state;
+    struct catalog *catalog = catalog_create();
+    const struct schema *own = schema_embedded("measurements"), *found = NULL;
+    struct reason reason = {{0}};
+    char hex[17];
+    (void)snprintf(hex, sizeof hex, "%016" PRIx64, schema_fingerprint(own));
+    struct schema_use use = {
+        .name = span_text("7"), .topic = TOPIC_INFERENCE_EVENTS, .partition = 3, .offset = 50};
+    assert_int_equal(catalog_schema_of(catalog, &use, &found, &reason), SCHEMA_MISSING);
+    for (int offset = 50; offset > 40; offset--) /* a later word, also of an earlier offset */
+        assert_int_equal(apply(catalog, TOPIC_MODEL_SCHEMAS,
+                               json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "fingerprint", hex,
+                                         "topic", "inference.events", "text", "", "id", "7",
+                                         "partition", 3, "offset", offset),
+                               false, &reason),
+                         FAULT_NONE);
+    assert_int_equal(catalog_schema_of(catalog, &use, &found, &reason), SCHEMA_FOUND);
+    assert_ptr_equal(found, own);
+    assert_true(catalog_has_use(catalog, &use));
+    use.offset = 49;
+    assert_int_equal(catalog_schema_of(catalog, &use, &found, &reason), SCHEMA_MISSING);
+    use.offset = 60;
+    use.partition = 4;
+    assert_int_equal(catalog_schema_of(catalog, &use, &found, &reason), SCHEMA_MISSING);
+    assert_false(catalog_has_use(catalog, &use));
+    assert_ptr_equal(catalog_schema_named(catalog, span_text("7")), own);
+    assert_null(catalog_schema_named(catalog, span_text("8")));
+    /* The name is here before the schema that it means. */
+    assert_int_equal(apply(catalog, TOPIC_MODEL_SCHEMAS,
+                           json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "fingerprint",
+                                     "0123456789abcdef", "topic", "inference.events", "text", "",
+                                     "id", "8", "partition", 4, "offset", 1),
+                           false, &reason),
+                     FAULT_NONE);
+    use.name = span_text("8");
+    assert_int_equal(catalog_schema_of(catalog, &use, &found, &reason), SCHEMA_AWAITED);
+    static const char *const wrong[][2] = {{"0123456789abcdeg", "inference.events"},
+                                           {"0123", "inference.events"},
+                                           {"0123456789abcdef", "nowhere"}};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        assert_int_equal(apply(catalog, TOPIC_MODEL_SCHEMAS,
+                               json_pack("{s:s, s:s, s:s, s:s}", "fingerprint", wrong[i][0],
+                                         "topic", wrong[i][1], "text", "", "id", "9"),
+                               false, &reason),
+                         FAULT_RECORD_MALFORMED);
+    catalog_destroy(catalog);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_sorted_walks),
         cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_schemas),
+        cmocka_unit_test(test_named_schemas),
         cmocka_unit_test(test_event_schema_of_a_version),
         cmocka_unit_test(test_refused_contracts),
         cmocka_unit_test(test_refused_bytes),
