@@ -328,10 +328,12 @@ static void take_batch(struct driver *driver)
         }
     }
     drained = !more; /* nothing waits behind what cannot be taken */
-    atomic_store(&driver->ready_records, fault != FAULT_TABLE_BEHIND);
+    if (fault != FAULT_TABLE_BEHIND)
+        atomic_store(&driver->ready_records, 1);
     if (fault == FAULT_TABLE_BEHIND) {
         more = false;
-        driver_say_awaited(driver);
+        if (driver_say_awaited(driver))
+            atomic_store(&driver->ready_records, 0);
     } else if (fault != FAULT_NONE) {
         driver->job_fault = FAULT_TRANSACTION_ABORTED;
         driver_rewind(driver);

@@ -108,7 +108,9 @@ struct driver {
     struct registry *registry;    /* owned; NULL: none is named, or not by this service */
     struct registry_counts registry_counted;         /* told to the metrics */
     char awaited_schema[REGISTRY_NAME_SIZE_MAX + 1]; /* by the blocked record; "": none */
-    char *awaited_said;                              /* owned: the last line about it */
+    char awaited_before[REGISTRY_NAME_SIZE_MAX + 1]; /* the last one, since awaited_since_ns */
+    int64_t awaited_since_ns;
+    char *awaited_said;                  /* owned: the last line about it */
     int64_t *schemas_end, *schemas_read; /* owned, of model.schemas' partitions: where a replay's
                                             knowledge ends, and what is read */
     struct seat **seats;                 /* owned, [seat_count] */
@@ -201,7 +203,8 @@ bool driver_write_state(
     bool all); /* deltas that are due (or all); true: none is under way or needed */
 /* named_schemas.c */
 enum fault driver_open_registry(struct driver *driver, struct reason *out_reason);
-void driver_say_awaited(struct driver *driver); /* what the blocked record waits for */
+/* What the blocked record waits for. false: an answer is expected at once. */
+bool driver_say_awaited(struct driver *driver);
 void driver_observe_registry(struct driver *driver);
 enum fault driver_find_schemas_end(struct driver *driver); /* a job */
 bool driver_has_schemas(const struct driver *driver);      /* model.schemas is read up to there */

@@ -5,11 +5,12 @@
  * again, nothing behind it is taken. A replayed one was answered when it was live: what was found
  * then stands in model.schemas, of which as much is read before a replay as there was at its end.
  */
+#include "clock/wall.h"
 #include "log/log.h"
 #include "memory/heap.h"
 #include "service/driver.h"
 
-enum { END_TIMEOUT_MS = 5000 };
+enum { END_TIMEOUT_MS = 5000, QUICK_MS = 1000 };
 
 static bool is_live(struct driver *driver, const struct schema_use *use)
 {
@@ -70,22 +71,35 @@ enum fault driver_open_registry(struct driver *driver, struct reason *out_reason
                          &driver->registry, out_reason);
 }
 
-/* Once a schema and cause: the driver comes here 20 times a second. */
-void driver_say_awaited(struct driver *driver)
+/* An answer that is quick is not worth a word, nor is the same word 20 times a second. */
+static bool is_slow(struct driver *driver, const char *why)
 {
-    const char *why = driver->registry == NULL ? "" : registry_why(driver->registry);
+    const int64_t now_ns = monotonic_now_ns();
+    if (strcmp(driver->awaited_before, driver->awaited_schema) != 0) {
+        memcpy(driver->awaited_before, driver->awaited_schema, sizeof driver->awaited_before);
+        driver->awaited_since_ns = now_ns;
+    }
+    return why[0] != '\0' || now_ns - driver->awaited_since_ns > (int64_t)QUICK_MS * 1000000;
+}
+
+bool driver_say_awaited(struct driver *driver)
+{
     if (driver->awaited_schema[0] == '\0') {
         log_write(LOG_WARN, "waiting_for_tables",
                   LOG_TEXT("effect", "a record names a contract, baseline or schema not read yet"));
-        return;
+        return true;
     }
+    const char *why = registry_why(driver->registry);
+    if (!is_slow(driver, why))
+        return false;
     char *what = heap_format("%s: %s", driver->awaited_schema, why);
     if (driver->awaited_said == NULL || strcmp(driver->awaited_said, what) != 0)
         log_write(LOG_WARN, "waiting_for_schema", LOG_TEXT("id", driver->awaited_schema),
-                  LOG_TEXT("why", why[0] == '\0' ? "the registry is being asked" : why),
+                  LOG_TEXT("why", why[0] == '\0' ? "the registry does not answer" : why),
                   LOG_TEXT("effect", "records wait; nothing is lost"));
     heap_release(driver->awaited_said);
     driver->awaited_said = what;
+    return true;
 }
 
 void driver_observe_registry(struct driver *driver)

@@ -1,5 +1,6 @@
 #include "arguments.h"
 #include "plumb.h"
+#include "registry/registry.h"
 
 #include <errno.h>
 
@@ -40,12 +41,14 @@ struct option_set *arguments_read(const struct arguments_spec *spec, int argc, c
                                   int *out_exit)
 {
     REQUIRE(argc >= 1);
-    const struct option_row *tables[4] = {spec->rows};
+    const struct option_row *tables[5] = {spec->rows};
     size_t count = 1;
     if ((spec->parts & ARGUMENTS_OUTPUT) != 0)
         tables[count++] = output_rows;
     if ((spec->parts & ARGUMENTS_KAFKA) != 0)
         tables[count++] = kafka_rows;
+    if ((spec->parts & ARGUMENTS_REGISTRY) != 0)
+        tables[count++] = registry_option_rows;
     tables[count++] = help_rows;
     struct option_set *set = option_set_create(tables, count);
     struct reason reason;

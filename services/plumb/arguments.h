@@ -6,7 +6,7 @@
 #define ARGUMENTS_H
 #include "config/option.h"
 
-enum arguments_part { ARGUMENTS_KAFKA = 1, ARGUMENTS_OUTPUT = 2 };
+enum arguments_part { ARGUMENTS_KAFKA = 1, ARGUMENTS_OUTPUT = 2, ARGUMENTS_REGISTRY = 4 };
 struct arguments_spec {
     const char *command;           /* "send" */
     const char *usage, *summary;   /* for --help */

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"baseline", plumb_baseline_run, "publish what reference rows look like"},
     {"apply", plumb_apply_run, "publish a contract"},
     {"register", plumb_register_run, "publish what is known of a model's version"},
+    {"schema", plumb_schema_run, "check an event schema, or register it"},
     {"models", plumb_models_run, "what is running, trained when, on what"},
     {"send", plumb_send_run, "send a prediction log"},
     {"drained", plumb_drained_run, "wait until all that was sent is judged"},

@@ -10,7 +10,8 @@ int plumb_exit_code(enum fault fault)
 {
     if (fault == FAULT_NONE)
         return PLUMB_DONE;
-    if (fault == FAULT_KAFKA_UNREACHABLE || fault == FAULT_REDIS_UNREACHABLE)
+    if (fault == FAULT_KAFKA_UNREACHABLE || fault == FAULT_REDIS_UNREACHABLE ||
+        fault == FAULT_HTTP_UNREACHABLE)
         return PLUMB_UNREACHABLE;
     if (fault == FAULT_CONTRACT_INVALID || fault == FAULT_FILE_MALFORMED ||
         fault == FAULT_SCHEMA_INVALID)

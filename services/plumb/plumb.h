@@ -41,6 +41,7 @@ int plumb_models_run(int argc, char **argv);
 int plumb_register_run(int argc, char **argv);
 int plumb_results_run(int argc,
                       char **argv); /* alerts, measurements, triggers, decisions, signals, panes */
+int plumb_schema_run(int argc, char **argv);
 int plumb_send_run(int argc, char **argv);
 int plumb_state_run(int argc, char **argv);
 int plumb_summary_run(int argc, char **argv);
