@@ -58,6 +58,12 @@ uint32_t schema_node_count(const struct schema *schema)
     return schema->tree.node_count;
 }
 
+const struct schema_node *schema_node_at(const struct schema *schema, uint32_t index)
+{
+    REQUIRE(index < schema->tree.node_count);
+    return schema->tree.nodes[index];
+}
+
 struct span schema_text(const struct schema *schema)
 {
     return span_of(schema->text, schema->text_size);

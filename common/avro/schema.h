@@ -63,6 +63,7 @@ MUST_USE enum fault schema_parse(struct span text, struct schema **out_schema,
                                  struct reason *out_reason);
 const struct schema_node *schema_root(const struct schema *schema);
 uint32_t schema_node_count(const struct schema *schema);
+const struct schema_node *schema_node_at(const struct schema *schema, uint32_t index);
 struct span schema_text(const struct schema *schema); /* as it was given */
 /* The parsing canonical form of the Avro specification. */
 const char *schema_canonical(const struct schema *schema);

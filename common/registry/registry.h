@@ -3,9 +3,10 @@
  *
  * What an id means never changes, so an answer is kept for ever; "there is no such id" is kept for
  * a while (schema-registry.missing-ttl). What is not known yet is asked for, of each URL in turn,
- * until one answers: with growing waits, drawn at random, never without one. While no registry
- * answers, all that is known goes on being known. A schema's references are read too, and the types
- * that they bring are put where they are first named, so that the text stands alone.
+ * until one answers: with growing waits, drawn at random, never without one; that there is none
+ * each URL must have had its chance to deny. While no registry answers, all that is known goes on
+ * being known. A schema's references are read too, and the types that they bring are put where they
+ * are first named, so that the text stands alone.
  *
  * Life     registry_open, then registry_find or registry_call …, then registry_close.
  * Owner    caller of registry_open(); a schema found is the registry's and lives as long as it.

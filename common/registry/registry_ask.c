@@ -15,6 +15,7 @@ struct registry_ask {
     char *path, *body; /* owned; body NULL: GET */
     size_t url;        /* of the next attempt */
     unsigned attempts; /* made */
+    unsigned missing;  /* the attempt that first found nothing; 0: none did */
     uv_timer_t timer;  /* the wait before the next */
     registry_reply_fn *on_reply;
     void *context; /* borrowed */
@@ -92,14 +93,21 @@ static bool says_missing(const struct registry_ask *ask, long status, const json
     return (status == 400 || status == 422) && error_code_of(body) != 0;
 }
 
+/* One that follows another may not know yet what was registered a moment ago. */
+static bool all_were_asked(struct registry_ask *ask)
+{
+    if (ask->missing == 0)
+        ask->missing = ask->attempts;
+    return ask->attempts - ask->missing + 1 >= ask->pen->url_count;
+}
+
 static bool may_pass(long status)
 {
     return status == 408 || status == 429 || status >= 500;
 }
 
 /* Whether this is the last word. */
-static bool is_final(const struct registry_ask *ask, const struct http_answer *answer,
-                     const json_t *body)
+static bool is_final(struct registry_ask *ask, const struct http_answer *answer, const json_t *body)
 {
     if (answer->fault == FAULT_LIMIT_EXCEEDED)
         return true;
@@ -112,7 +120,7 @@ static bool is_final(const struct registry_ask *ask, const struct http_answer *a
         return false;
     if (answer->status == 200)
         return json_is_string(json_object_get(body, "schema"));
-    return says_missing(ask, answer->status, body);
+    return says_missing(ask, answer->status, body) && all_were_asked(ask);
 }
 
 static void say(struct registry_ask *ask, const struct http_answer *answer, const json_t *body)

@@ -53,6 +53,23 @@ static struct known_writer *find_by_fingerprint(struct known_writers *writers, u
     return NULL;
 }
 
+/* Equal fingerprints are equal types, but not equal times: logical types are not in them. An id has
+ * only one of the two meanings, and what was announced by fingerprint has the other. */
+static bool is_in_micros(const struct schema *schema, uint32_t index)
+{
+    return schema_node_at(schema, index)->logical == LOGICAL_TIMESTAMP_MICROS;
+}
+
+static bool times_are_alike(const struct schema *left, const struct schema *right)
+{
+    if (schema_node_count(left) != schema_node_count(right))
+        return false; /* somebody made the fingerprints equal */
+    for (uint32_t i = 0; left != right && i < schema_node_count(left); i++)
+        if (is_in_micros(left, i) != is_in_micros(right, i))
+            return false;
+    return true;
+}
+
 static enum fault find_by_name(struct known_writers *writers, const struct record *record,
                                const char *name, struct known_writer **out_known,
                                struct rejection *rejection)
@@ -69,6 +86,13 @@ static enum fault find_by_name(struct known_writers *writers, const struct recor
     switch (catalog_schema_of(writers->catalog, &use, &schema, &reason)) {
     case SCHEMA_FOUND:
         *out_known = writer_of(writers, schema);
+        if (times_are_alike(writer_schema((*out_known)->writer), schema))
+            break;
+        *out_known = NULL;
+        (void)rejection_set(rejection, REJECTION_schema_invalid, span_text(NULL),
+                            "%s: its fingerprint is that of a schema whose times have other units: "
+                            "give the record another name",
+                            name);
         break;
     case SCHEMA_MISSING:
         (void)rejection_set(rejection, REJECTION_schema_unknown, span_text(NULL), "%s", name);

@@ -4,12 +4,17 @@ Goal: events of confluent-kafka's AvroSerializer are validated as they are; a ne
 nothing; what was known goes on without it, through restarts and without Redis; the example producers work as they are.
 Method: each event's bytes behind the enrichment are compared with what the producer sent; everything is counted in the topics.
 """
+import base64
+import datetime
+import http.server
 import io
 import json
 import signal
+import ssl
 import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -19,6 +24,9 @@ import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import schema_registry
 import stack
@@ -295,6 +303,86 @@ def test_plumb_schema_exit_codes(tmp_path):
     assert code("chekc", event) == 2
     assert code("register", event) == 2
     assert code("check", event, "--schema-registry", f"http://127.0.0.1:{stack.free_port()}") == 69
+
+
+def certificate(name, issuer=None, authority=False):
+    """(key, certificate), signed by the issuer or by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer[1].subject if issuer else subject)
+               .public_key(key.public_key()).serial_number(x509.random_serial_number())
+               .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+               .add_extension(x509.BasicConstraints(authority, None), critical=True)
+               .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False))
+    return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
+
+
+def write_pem(folder, name, pair):
+    (folder / f"{name}.key").write_bytes(pair[0].private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    (folder / f"{name}.pem").write_bytes(pair[1].public_bytes(serialization.Encoding.PEM))
+
+
+class Door(http.server.BaseHTTPRequestHandler):
+    """A registry in which every subject is new, and that notes who asks."""
+    seen = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        peer = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
+        self.seen.append((self.headers.get("Authorization"), peer and dict(peer["subject"][0])["commonName"]))
+        body = b'{"error_code":40401,"message":"Subject not found"}'
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def door(tmp_path):
+    """An HTTPS server for `localhost` that wants a certificate of our own authority; its port."""
+    authority = certificate("authority", authority=True)
+    write_pem(tmp_path, "authority", authority)
+    for name in ("localhost", "plumb-client"):
+        write_pem(tmp_path, name, certificate(name, authority))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "localhost.pem", tmp_path / "localhost.key")
+    context.load_verify_locations(tmp_path / "authority.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Door.seen.clear()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def test_certificates_and_credentials(tmp_path, door):
+    def check(host, *more, certified=True):
+        ours = ["--schema-registry.cert", tmp_path / "plumb-client.pem", "--schema-registry.key", tmp_path / "plumb-client.key"]
+        done = stack.plumb("schema", "check", stack.EXAMPLE / "fraud.avsc", "--schema-registry", f"https://{host}:{door}",
+                           *(ours if certified else []), *more, check=False)
+        assert "hush" not in done.stdout + done.stderr
+        return done.returncode
+
+    (tmp_path / "password").write_text("hush hush\n")
+    (tmp_path / "token").write_text("hush-token\n")
+    trust = ["--schema-registry.ca", tmp_path / "authority.pem"]
+    assert check("localhost", *trust) == 0
+    assert check("localhost", *trust, "--schema-registry.user", "me", "--schema-registry.password-file",
+                 tmp_path / "password") == 0
+    assert check("localhost", *trust, "--schema-registry.token-file", tmp_path / "token") == 0
+    basic = "Basic " + base64.b64encode(b"me:hush hush").decode()
+    assert Door.seen == [(None, "plumb-client"), (basic, "plumb-client"), ("Bearer hush-token", "plumb-client")]
+    assert check("localhost") == 69, "an authority that nobody trusts"
+    assert check("127.0.0.1", *trust) == 69, "a certificate of another name"
+    assert check("localhost", *trust, certified=False) == 69
+    assert len(Door.seen) == 3
 
 
 def run_producer(command, bootstrap, registry, events):

@@ -209,6 +209,34 @@ static void test_refusals(void **state)
     stage_close(&stage);
 }
 
+/* The same fields, but a time in microseconds: never read as the milliseconds of the other. */
+static void test_other_times_under_one_fingerprint(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage);
+    stage.oracle.answer = SCHEMA_FOUND;
+    assert_int_equal(give(&stage, 40), FAULT_NONE);
+    assert_true(is_validated(&stage));
+    char *text = heap_text(OWN_SCHEMA);
+    char *place = strstr(text, "\"type\":\"long\"}");
+    char *micros = heap_format("%.*s\"type\":{\"type\":\"long\",\"logicalType\":"
+                               "\"timestamp-micros\"}}%s",
+                               (int)(place - text), text, place + strlen("\"type\":\"long\"}"));
+    struct schema *other = parsed(micros);
+    assert_true(schema_fingerprint(other) == schema_fingerprint(stage.own));
+    stage.oracle.schema = other;
+    stage.framed.bytes[4] = 8;
+    assert_refused(&stage.bench, buffer_span(&stage.framed), "schema_invalid", NULL);
+    stage.framed.bytes[4] = 7;
+    assert_int_equal(give(&stage, 60), FAULT_NONE);
+    assert_true(is_validated(&stage));
+    heap_release(text);
+    heap_release(micros);
+    stage_close(&stage);
+    schema_destroy(other);
+}
+
 static void test_guid_in_a_header(void **state)
 {
     (void)state;
@@ -267,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_the_answer_is_in_the_log),
         cmocka_unit_test(test_replay_gives_each_its_fate),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_other_times_under_one_fingerprint),
         cmocka_unit_test(test_guid_in_a_header),
         cmocka_unit_test(test_time_waits_too),
     };

@@ -37,6 +37,7 @@ static const struct line served[] = {
     {"/schemas/ids/5", 200, "{\"schema\":" NAMED("a.R", "a.S") REFERS("gone", "1")},
     {"/subjects/gone/versions/1", 404, "{\"error_code\":40401,\"message\":\"Subject not found\"}"},
     {"/schemas/ids/6", 200, "{\"schema\":" NAMED("a.R", "a.S") REFERS("chain0", "1")},
+    {"/schemas/ids/405", 404, "{\"error_code\":40403,\"message\":\"Schema 405 not found\"}"},
     {"/schemas/ids/404", 404, "{\"error_code\":40403,\"message\":\"Schema 404 not found\"}"},
 };
 
@@ -305,6 +306,26 @@ static void test_trouble_is_waited_out(void **state)
     }
 }
 
+/* One of two does not know yet what the other does; and where one is away, the other's word counts.
+ */
+static void test_each_is_asked_before_an_id_is_missing(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, 2);
+    world.sites[0].bad = 1;
+    world.sites[0].bad_status = 404;
+    world.sites[0].bad_body = "{\"error_code\":40403}";
+    assert_int_equal(find(&world, "1"), REGISTRY_FOUND);
+    assert_int_equal(asked(&world), 2);
+    assert_int_equal(find(&world, "404"), REGISTRY_MISSING);
+    assert_int_equal(asked(&world), 4);
+    world.sites[1].bad = 1000000;
+    world.sites[1].manner = HTTP_DOUBLE_GONE;
+    assert_int_equal(find(&world, "405"), REGISTRY_MISSING);
+    world_close(&world);
+}
+
 /* While all are away: never a busy loop; what is known is still known. */
 static void test_away(void **state)
 {
@@ -448,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_schema),
         cmocka_unit_test(test_missing_is_remembered_for_a_while),
         cmocka_unit_test(test_trouble_is_waited_out),
+        cmocka_unit_test(test_each_is_asked_before_an_id_is_missing),
         cmocka_unit_test(test_away),
         cmocka_unit_test(test_hostile_ids),
         cmocka_unit_test(test_calls_end),
