@@ -35,9 +35,9 @@ struct watch {
     curl_socket_t socket;
 };
 
-static int on_socket(CURL *easy, curl_socket_t socket, int action, void *client, void *watch);
-static int on_timer_wanted(CURLM *multi, long timeout_ms, void *client);
-static size_t on_body(char *bytes, size_t one, size_t size, void *exchange);
+static int on_socket(CURL *easy, curl_socket_t socket, int action, void *context, void *known);
+static int on_timer_wanted(CURLM *multi, long timeout_ms, void *context);
+static size_t on_body(char *bytes, size_t one, size_t size, void *context);
 static void exchange_destroy(struct exchange *exchange);
 
 static struct http_client *client_of(void *memory)

@@ -70,9 +70,7 @@ static void test_each_by_its_mark(void **state)
 static void test_header_first(void **state)
 {
     (void)state;
-    static const char *const values[] = {"{}",
-                                         "\xc3\x01"
-                                         "12345678",
+    static const char *const values[] = {"{}", "\xc3\x01\x31\x32\x33\x34\x35\x36\x37\x38",
                                          "anything"};
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         struct outcome outcome =
