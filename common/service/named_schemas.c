@@ -65,8 +65,6 @@ enum fault driver_open_registry(struct driver *driver, struct reason *out_reason
     if (!driver->service->names_schemas)
         return FAULT_NONE;
     catalog_set_lookup(driver->catalog, &(struct schema_lookup){.find = find, .context = driver});
-    if (option_text(driver->options, "schema-registry") == NULL)
-        return FAULT_NONE; /* a simulation has no loop of libuv's */
     return registry_open(driver->options, driver->loop, on_registry_change, driver,
                          &driver->registry, out_reason);
 }

@@ -11,6 +11,7 @@
 #include "service/in_process.h"
 #include "sim_dump.h"
 #include "sim_random.h"
+#include "sim_schemas.h"
 #include "validator/validator.h"
 #include "windower/windower.h"
 
@@ -67,7 +68,8 @@ static void publish_tables(struct in_process *driver, const struct sim_log *log)
 static void run_log(const struct sim_log *log, int32_t partitions, uint64_t cut,
                     struct taking *taking)
 {
-    const struct in_process_options options = {.services = flow,
+    const struct in_process_options options = {.lookup = &sim_schemas_lookup,
+                                               .services = flow,
                                                .partition_count = partitions,
                                                .batch = SIZE_MAX,
                                                .on_record = on_record,

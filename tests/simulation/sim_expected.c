@@ -4,6 +4,7 @@
 #include "model/enrichment.h"
 #include "service/in_process.h"
 #include "sim_kafka.h"
+#include "sim_schemas.h"
 
 #include <stdlib.h>
 
@@ -121,7 +122,8 @@ static void on_output(void *context, const struct record *record)
 void sim_expected_run(const struct service *const *services, const struct sim_log *log,
                       struct sim_dump *dump)
 {
-    const struct in_process_options options = {.services = services,
+    const struct in_process_options options = {.lookup = &sim_schemas_lookup,
+                                               .services = services,
                                                .partition_count = 1,
                                                .batch = 1000,
                                                .on_output = on_output,

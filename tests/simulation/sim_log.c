@@ -436,6 +436,21 @@ static void add_invalid(struct making *making, struct event *event)
     add_json(making, TOPIC_INFERENCE_EVENTS, event->index);
 }
 
+/* Every third Avro record as a schema registry's clients frame it. */
+static struct span framed(struct making *making, size_t index, uint8_t id)
+{
+    if (index % 3 != 0)
+        return kept(making, &making->value);
+    const uint8_t prefix[] = {0, 0, 0, 0, id};
+    struct buffer value = {0};
+    buffer_append(&value, prefix, sizeof prefix);
+    buffer_append(&value, making->value.bytes + WIRE_FRAME_SIZE,
+                  making->value.size - WIRE_FRAME_SIZE);
+    const struct span copy = kept(making, &value);
+    buffer_fini(&value);
+    return copy;
+}
+
 static void add_event(struct making *making, size_t index)
 {
     uint64_t *random = &making->random;
@@ -463,8 +478,8 @@ static void add_event(struct making *making, size_t index)
         add_json(making, TOPIC_INFERENCE_EVENTS, index);
     } else {
         buffer_append_byte(&making->text, ']');
-        add_record(making, TOPIC_INFERENCE_EVENTS, key_of(making, index),
-                   kept(making, &making->value), text_kept(making));
+        add_record(making, TOPIC_INFERENCE_EVENTS, key_of(making, index), framed(making, index, 1),
+                   text_kept(making));
     }
 }
 
@@ -498,7 +513,7 @@ static void add_label(struct making *making, size_t index)
     wire_write_long(value, making->pace.arrival_ms);
     for (int i = 0; i < 3; i++) /* source, weight, business_value */
         wire_write_long(value, 0);
-    add_record(making, TOPIC_GROUND_TRUTH, key, kept(making, value), text_kept(making));
+    add_record(making, TOPIC_GROUND_TRUTH, key, framed(making, index, 2), text_kept(making));
 }
 
 static void make_events(struct making *making)
