@@ -119,6 +119,8 @@ static void set_limits(CURL *easy, const struct http_client_options *options)
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* A name server that is away would hold the loop up: libcurl joins its resolver's thread. */
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_ms);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->total_ms);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "plumbline/" PLUMB_VERSION);

@@ -328,8 +328,10 @@ static void take_batch(struct driver *driver)
         }
     }
     drained = !more; /* nothing waits behind what cannot be taken */
-    if (fault != FAULT_TABLE_BEHIND)
+    if (fault != FAULT_TABLE_BEHIND) {
         atomic_store(&driver->ready_records, 1);
+        driver->awaited_before[0] = '\0';
+    }
     if (fault == FAULT_TABLE_BEHIND) {
         more = false;
         if (driver_say_awaited(driver))

@@ -109,8 +109,7 @@ struct driver {
     struct registry_counts registry_counted;         /* told to the metrics */
     char awaited_schema[REGISTRY_NAME_SIZE_MAX + 1]; /* by the blocked record; "": none */
     char awaited_before[REGISTRY_NAME_SIZE_MAX + 1]; /* the last one, since awaited_since_ns */
-    int64_t awaited_since_ns;
-    char *awaited_said;                  /* owned: the last line about it */
+    int64_t awaited_since_ns, awaited_said_ns;       /* 0: not said yet */
     int64_t *schemas_end, *schemas_read; /* owned, of model.schemas' partitions: where a replay's
                                             knowledge ends, and what is read */
     struct seat **seats;                 /* owned, [seat_count] */

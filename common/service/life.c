@@ -248,7 +248,6 @@ void driver_close(struct driver *driver)
         heap_release(driver->table_ended[i]);
     heap_release(driver->schemas_end);
     heap_release(driver->schemas_read);
-    heap_release(driver->awaited_said);
     heap_release(driver->group);
     heap_release(driver->client);
     heap_release(driver->transactional_id);

@@ -7,10 +7,9 @@
  */
 #include "clock/wall.h"
 #include "log/log.h"
-#include "memory/heap.h"
 #include "service/driver.h"
 
-enum { END_TIMEOUT_MS = 5000, QUICK_MS = 1000 };
+enum { END_TIMEOUT_MS = 5000, QUICK_MS = 1000, SAY_AGAIN_MS = 60000 };
 
 static bool is_live(struct driver *driver, const struct schema_use *use)
 {
@@ -76,6 +75,7 @@ static bool is_slow(struct driver *driver, const char *why)
     if (strcmp(driver->awaited_before, driver->awaited_schema) != 0) {
         memcpy(driver->awaited_before, driver->awaited_schema, sizeof driver->awaited_before);
         driver->awaited_since_ns = now_ns;
+        driver->awaited_said_ns = 0;
     }
     return why[0] != '\0' || now_ns - driver->awaited_since_ns > (int64_t)QUICK_MS * 1000000;
 }
@@ -90,13 +90,14 @@ bool driver_say_awaited(struct driver *driver)
     const char *why = registry_why(driver->registry);
     if (!is_slow(driver, why))
         return false;
-    char *what = heap_format("%s: %s", driver->awaited_schema, why);
-    if (driver->awaited_said == NULL || strcmp(driver->awaited_said, what) != 0)
+    const int64_t now_ns = monotonic_now_ns();
+    if (driver->awaited_said_ns == 0 ||
+        now_ns - driver->awaited_said_ns > (int64_t)SAY_AGAIN_MS * 1000000) {
         log_write(LOG_WARN, "waiting_for_schema", LOG_TEXT("id", driver->awaited_schema),
                   LOG_TEXT("why", why[0] == '\0' ? "the registry does not answer" : why),
                   LOG_TEXT("effect", "records wait; nothing is lost"));
-    heap_release(driver->awaited_said);
-    driver->awaited_said = what;
+        driver->awaited_said_ns = now_ns;
+    }
     return true;
 }
 

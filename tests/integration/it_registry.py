@@ -189,7 +189,7 @@ def test_the_registry_dies_and_comes_back(pipeline, registry):
 
     validator.kill()                  # waiting is not state: a restart waits again
     validator.launch()
-    stack.wait_until("the new one waits, too", 30, lambda: validator.text().count("event=waiting_for_schema") >= 2)
+    stack.wait_until("the new one waits, too", 30, lambda: validator.text().count("event=waiting_for_schema") == 2)
     registry.start()
     wait_validated(pipeline, 1000)
     stack.wait_until("ready again", 10, validator.is_ready)
