@@ -132,7 +132,8 @@ def stores(tmp_path_factory):
         store.start()
     yield made
     for store in made:
-        store.stop()
+        if store.is_alive():
+            store.kill()
 
 
 @pytest.fixture
@@ -150,7 +151,8 @@ def pipeline(tmp_path, stores, registry):
         validator = found.services["plumb-validator"]
         validator.command += ["--schema-registry", registry.url, "--schema-registry.retry-max", "500ms"]
         found.topics(partitions=3)
-        stack.wait_until("topics are known", 10, lambda: "model.contracts" in found.topic_names())
+        tables = {"model.contracts", "model.baselines", "model.versions", "model.schemas"}
+        stack.wait_until("topics are known", 20, lambda: tables <= found.topic_names())
         contract = tmp_path / "contract.yaml"
         contract.write_text(CONTRACT)
         stack.plumb("apply", "-f", contract, "--effective-from", "0", "--bootstrap", found.bootstrap)
