@@ -10,6 +10,7 @@
 #include "model/enrichment.h"
 #include "source_json.h"
 #include "source_time.h"
+#include "time_rules.h"
 #include "window/span_time.h"
 #include "writer.h"
 
@@ -22,9 +23,11 @@ struct validator {
     enum writer_kind kind;         /* of the input topic */
     struct table *writers;         /* owned: fingerprint → owned struct known_writer */
     struct table *rules;           /* owned: contract's address → owned struct column_rules */
-    const struct contract *last_contract; /* of the event before: most likely this one's too */
-    struct chosen_revisions chosen;       /* the state */
-    struct enrichment enrichment;         /* reused, as all below */
+    const struct contract *last_contract;  /* of the event before: most likely this one's too */
+    const struct contract *rules_contract; /* of last_rules */
+    const struct column_rules *last_rules; /* borrowed from rules */
+    struct chosen_revisions chosen;        /* the state */
+    struct enrichment enrichment;          /* reused, as all below */
     struct buffer encoded, validated;
     struct arena *arena; /* of one record */
 };
@@ -49,12 +52,15 @@ static bool take(struct validator *validator, const struct record *record, struc
 static bool take_event(struct validator *validator, const struct record *record,
                        struct known_writer *known, struct span body, struct outputs *outputs,
                        struct rejection *rejection);
-static bool take_label(struct validator *validator, const struct record *record,
-                       const struct passed *passed, struct outputs *outputs);
+static bool label_judge(const struct label *label, const struct record *record,
+                        struct validator *validator, struct verdict *verdict);
+static void take_label(struct validator *validator, const struct record *record,
+                       const struct passed *passed, const struct verdict *verdict,
+                       struct outputs *outputs);
 static const struct column_rules *rules_of(struct validator *validator,
                                            const struct contract *contract);
-static void count_event(const struct validator *validator, const struct event *event,
-                        enum lateness lateness, const uint32_t *counts, struct outputs *outputs);
+static void count_event(const struct event *event, enum lateness lateness,
+                        const struct verdict *verdict, struct outputs *outputs);
 static void publish(struct validator *validator, const struct record *record,
                     const struct passed *passed, struct outputs *outputs);
 
@@ -79,6 +85,8 @@ static const struct metric_row validator_metrics[] = {
     {"schemas_published_total", METRIC_COUNTER, "Schemas published to model.schemas.", NULL},
     {"labels_seen_total", METRIC_COUNTER, "Records of ground.truth taken.", NULL},
     {"labels_validated_total", METRIC_COUNTER, "Labels that passed.", NULL},
+    {"labels_flagged_total", METRIC_COUNTER,
+     "Violations by labels let through and marked, by reason.", "reason"},
     {"labels_rejected_total", METRIC_COUNTER, "Labels refused, by reason.", "reason"},
     {.name = NULL},
 };
@@ -277,7 +285,13 @@ static bool label_from(struct validator *validator, const struct record *record,
     if (!label_check(value, &label, rejection))
         return false;
     passed->event_id = label.event_id;
-    return take_label(validator, record, passed, outputs);
+    struct verdict verdict;
+    enrichment_clear(&validator->enrichment);
+    verdict_begin(&verdict, &validator->enrichment, rejection);
+    if (!label_judge(&label, record, validator, &verdict))
+        return false;
+    take_label(validator, record, passed, &verdict, outputs);
+    return true;
 }
 
 static bool take_avro(struct validator *validator, const struct record *record,
@@ -379,20 +393,20 @@ static bool take_event(struct validator *validator, const struct record *record,
         return false;
     const struct contract *contract = validator->last_contract;
     struct enrichment *enrichment = &validator->enrichment;
-    uint32_t counts[REJECTION_CODE_COUNT] = {0};
+    const struct time_rules times = time_rules_of_events(contract);
+    struct verdict verdict;
     enrichment_clear(enrichment);
-    if (!column_rules_judge(rules_of(validator, contract), &event, enrichment, counts, rejection))
+    verdict_begin(&verdict, enrichment, rejection);
+    if (!column_rules_judge(rules_of(validator, contract), &event, &verdict) ||
+        !time_rules_judge(&times, "event_time", event.event_time_ms, record->arrival_ms, &verdict))
         return false;
     const enum lateness lateness =
         span_time_lateness(event.event_time_ms, record->arrival_ms, contract->pane_ms,
                            contract->lateness_ms, contract->correction_ms, contract->skew_ms);
-    if (lateness == LATENESS_FUTURE)
-        enrichment_add_reason(enrichment, span_text(rejection_name(REJECTION_clock_skew)),
-                              span_text("event_time"));
     enrichment->kind = ENRICHMENT_EVENT;
     enrichment->contract_revision = contract->revision;
     enrichment->lateness = (enum enrichment_lateness)lateness;
-    count_event(validator, &event, lateness, counts, outputs);
+    count_event(&event, lateness, &verdict, outputs);
     if (chosen_revisions_stamp(&validator->chosen, contract, event.event_time_ms, record->offset))
         outputs_count(outputs, "contract_late_total", contract->model, 1);
     publish(validator, record,
@@ -403,17 +417,21 @@ static bool take_event(struct validator *validator, const struct record *record,
 static const struct column_rules *rules_of(struct validator *validator,
                                            const struct contract *contract)
 {
+    if (validator->rules_contract == contract)
+        return validator->last_rules;
     const struct span key = span_of(&contract, sizeof contract);
     struct column_rules *rules = table_find(validator->rules, key);
     if (rules == NULL) {
         rules = column_rules_create(contract);
         (void)table_put(validator->rules, key, rules);
     }
+    validator->rules_contract = contract;
+    validator->last_rules = rules;
     return rules;
 }
 
-static void count_event(const struct validator *validator, const struct event *event,
-                        enum lateness lateness, const uint32_t *counts, struct outputs *outputs)
+static void count_event(const struct event *event, enum lateness lateness,
+                        const struct verdict *verdict, struct outputs *outputs)
 {
     static const char *const by_lateness[] = {
         [LATENESS_ON_TIME] = "events_counted_total",
@@ -423,30 +441,43 @@ static void count_event(const struct validator *validator, const struct event *e
     };
     outputs_count(outputs, "events_validated_total", NULL, 1);
     outputs_count(outputs, by_lateness[lateness], NULL, 1);
-    for (size_t i = 0; i < validator->enrichment.reason_count; i++)
-        outputs_count(outputs, "events_flagged_total",
-                      (const char *)validator->enrichment.reasons[i].reason.bytes, 1);
-    for (int code = 0; code < REJECTION_CODE_COUNT; code++)
-        if (counts[code] > 0)
-            outputs_count(outputs, "violations_counted_total",
-                          rejection_name((enum rejection_code)code), counts[code]);
+    verdict_count(verdict, outputs, "events_flagged_total", "violations_counted_total");
     if (event->unknown_features > 0)
         outputs_count(outputs, "features_unknown_total", NULL, (double)event->unknown_features);
 }
 
 /* ---- labels ---- */
 
-static bool take_label(struct validator *validator, const struct record *record,
-                       const struct passed *passed, struct outputs *outputs)
+/* A label that does not name its model, or names one that had no contract at its time, is left to
+ * the joiner, which knows the prediction's. */
+static bool label_judge(const struct label *label, const struct record *record,
+                        struct validator *validator, struct verdict *verdict)
+{
+    const struct contract *contract =
+        label->model_name.size == 0
+            ? NULL
+            : catalog_contract_at(validator->catalog, label->model_name, label->label_time_ms);
+    if (contract == NULL)
+        return true;
+    const struct time_rules times = time_rules_of_labels(contract);
+    return column_rules_judge_label(rules_of(validator, contract), &label->value, verdict) &&
+           time_rules_judge(&times, "label_time", label->label_time_ms, record->arrival_ms,
+                            verdict);
+}
+
+/* The revision stays 0: readers would wait for one that is stamped, but it is by the prediction's
+ * that a label counts. */
+static void take_label(struct validator *validator, const struct record *record,
+                       const struct passed *passed, const struct verdict *verdict,
+                       struct outputs *outputs)
 {
     struct enrichment *enrichment = &validator->enrichment;
-    enrichment_clear(enrichment);
     enrichment->kind = ENRICHMENT_LABEL;
     enrichment->contract_revision = 0;
     enrichment->lateness = ENRICHMENT_NONE;
     outputs_count(outputs, "labels_validated_total", NULL, 1);
+    verdict_count(verdict, outputs, "labels_flagged_total", "violations_counted_total");
     publish(validator, record, passed, outputs);
-    return true;
 }
 
 /* ---- out ---- */

@@ -250,9 +250,12 @@ static void test_counting_columns(void **state)
 {
     (void)state;
     struct bench bench = bench_of(TOPIC_INFERENCE_EVENTS);
-    assert_flagged(&bench, COLUMNS("\"member\":\"yes\""), NULL, NULL);
+    struct seen seen = passed(&bench, COLUMNS("\"member\":\"yes\""));
+    assert_int_equal(seen.enrichment.reason_count, 1); /* windows measure it */
+    assert_true(span_is(seen.enrichment.reasons[0].column, "member"));
     assert_int_equal((int)counted(&bench, "violations_counted_total", "type_mismatch"), 1);
     assert_int_equal((int)counted(&bench, "events_flagged_total", NULL), 0);
+    seen_close(&seen);
     bench_close(&bench);
 }
 

@@ -89,16 +89,21 @@ static inline void shard_open(struct bench *bench)
         .catalog = bench->catalog, .topic = bench->topic, .partition = 3});
 }
 
-static inline struct bench bench_of(enum topic topic)
+static inline struct bench bench_with(enum topic topic, const char *yaml)
 {
     struct bench bench = {.catalog = catalog_create(),
                           .outputs = outputs_create(),
                           .topic = topic,
                           .offset = 40,
                           .arrival_ms = EVENT_TIME + 5};
-    contract_take(bench.catalog, contract_yaml, 1, EVENT_TIME - 1000000);
+    contract_take(bench.catalog, yaml, 1, EVENT_TIME - 1000000);
     shard_open(&bench);
     return bench;
+}
+
+static inline struct bench bench_of(enum topic topic)
+{
+    return bench_with(topic, contract_yaml);
 }
 
 static inline void bench_close(struct bench *bench)
