@@ -174,12 +174,31 @@ static void test_bounded(void **state)
     pattern_room_destroy(room);
 }
 
+/* Each step may keep a frame as large as the pattern's groups ask for: steps alone bound no memory.
+ * Without the groups the same search is within all limits. */
+static void test_memory_is_bounded(void **state)
+{
+    (void)state;
+    char text[PATTERN_TEXT_MAX + 1] = "^(?:a|b)*$|";
+    char value[PATTERN_VALUE_MAX];
+    const struct span subject = repeated(value, "ab", "");
+    struct pattern_room *room = pattern_room_create();
+    assert_int_equal(search("^(?:a|b)*$|^x", subject, room), PATTERN_FOUND);
+    size_t size = strlen(text);
+    for (; size + 3 < sizeof text; size += 2)
+        memcpy(text + size, "()", 2);
+    memcpy(text + size, "x", 2);
+    assert_int_equal(search(text, subject, room), PATTERN_TOO_COSTLY);
+    pattern_room_destroy(room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dialect),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_memory_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
