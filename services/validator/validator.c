@@ -52,8 +52,10 @@ static bool take(struct validator *validator, const struct record *record, struc
 static bool take_event(struct validator *validator, const struct record *record,
                        struct known_writer *known, struct span body, struct outputs *outputs,
                        struct rejection *rejection);
-static bool label_judge(const struct label *label, const struct record *record,
-                        struct validator *validator, struct verdict *verdict);
+static const struct contract *label_contract(const struct validator *validator,
+                                             const struct label *label);
+static void stamp(struct validator *validator, const struct contract *contract, int64_t time_ms,
+                  const struct record *record, struct outputs *outputs);
 static void take_label(struct validator *validator, const struct record *record,
                        const struct passed *passed, const struct verdict *verdict,
                        struct outputs *outputs);
@@ -81,7 +83,7 @@ static const struct metric_row validator_metrics[] = {
     {"fields_unknown_total", METRIC_COUNTER, "JSON fields passed over: no schema of ours has them.",
      NULL},
     {"contract_late_total", METRIC_COUNTER,
-     "Contract revisions first read after events that they should have judged.", "model"},
+     "Contract revisions first read after records that they should have judged.", "model"},
     {"schemas_published_total", METRIC_COUNTER, "Schemas published to model.schemas.", NULL},
     {"labels_seen_total", METRIC_COUNTER, "Records of ground.truth taken.", NULL},
     {"labels_validated_total", METRIC_COUNTER, "Labels that passed.", NULL},
@@ -288,8 +290,15 @@ static bool label_from(struct validator *validator, const struct record *record,
     struct verdict verdict;
     enrichment_clear(&validator->enrichment);
     verdict_begin(&verdict, &validator->enrichment, rejection);
-    if (!label_judge(&label, record, validator, &verdict))
-        return false;
+    const struct contract *contract = label_contract(validator, &label);
+    if (contract != NULL) {
+        const struct time_rules times = time_rules_of_labels(contract);
+        if (!column_rules_judge_label(rules_of(validator, contract), &label.value, &verdict) ||
+            !time_rules_judge(&times, "label_time", label.label_time_ms, record->arrival_ms,
+                              &verdict))
+            return false;
+        stamp(validator, contract, label.label_time_ms, record, outputs);
+    }
     take_label(validator, record, passed, &verdict, outputs);
     return true;
 }
@@ -407,11 +416,18 @@ static bool take_event(struct validator *validator, const struct record *record,
     enrichment->contract_revision = contract->revision;
     enrichment->lateness = (enum enrichment_lateness)lateness;
     count_event(&event, lateness, &verdict, outputs);
-    if (chosen_revisions_stamp(&validator->chosen, contract, event.event_time_ms, record->offset))
-        outputs_count(outputs, "contract_late_total", contract->model, 1);
+    stamp(validator, contract, event.event_time_ms, record, outputs);
     publish(validator, record,
             &(struct passed){.known = known, .event_id = event.event_id, .body = body}, outputs);
     return true;
+}
+
+/* Of what has been judged by the contract. */
+static void stamp(struct validator *validator, const struct contract *contract, int64_t time_ms,
+                  const struct record *record, struct outputs *outputs)
+{
+    if (chosen_revisions_stamp(&validator->chosen, contract, time_ms, record->offset))
+        outputs_count(outputs, "contract_late_total", contract->model, 1);
 }
 
 static const struct column_rules *rules_of(struct validator *validator,
@@ -448,21 +464,14 @@ static void count_event(const struct event *event, enum lateness lateness,
 
 /* ---- labels ---- */
 
-/* A label that does not name its model, or names one that had no contract at its time, is left to
- * the joiner, which knows the prediction's. */
-static bool label_judge(const struct label *label, const struct record *record,
-                        struct validator *validator, struct verdict *verdict)
+/* NULL: a label that does not name its model, or names one that had no contract at its time, is
+ * left to the joiner, which knows the prediction's. */
+static const struct contract *label_contract(const struct validator *validator,
+                                             const struct label *label)
 {
-    const struct contract *contract =
-        label->model_name.size == 0
-            ? NULL
-            : catalog_contract_at(validator->catalog, label->model_name, label->label_time_ms);
-    if (contract == NULL)
-        return true;
-    const struct time_rules times = time_rules_of_labels(contract);
-    return column_rules_judge_label(rules_of(validator, contract), &label->value, verdict) &&
-           time_rules_judge(&times, "label_time", label->label_time_ms, record->arrival_ms,
-                            verdict);
+    return label->model_name.size == 0
+               ? NULL
+               : catalog_contract_at(validator->catalog, label->model_name, label->label_time_ms);
 }
 
 /* The revision stays 0: readers would wait for one that is stamped, but it is by the prediction's

@@ -120,12 +120,14 @@ static void test_contract_of_a_label(void **state)
     struct seen seen = passed(&bench, label);
     assert_int_equal(seen.enrichment.contract_revision, 0);
     assert_int_equal(seen.enrichment.lateness, ENRICHMENT_NONE);
+    assert_int_equal((int)counted(&bench, "contract_late_total", NULL), 0); /* none had passed */
     seen_close(&seen);
     assert_flagged(&bench,
                    "{\"event_id\":\"e\",\"label\":\"x\",\"label_time\":1,\"model_name\":\"fraud\"}",
                    NULL, NULL);
     contract_take(bench.catalog, NO_COLUMN, 3, EVENT_TIME);
     assert_flagged(&bench, LABEL("\"x\"", ",\"model_name\":\"fraud\""), NULL, NULL);
+    assert_int_equal((int)counted(&bench, "contract_late_total", "fraud"), 1); /* one had */
     assert_refused(&bench, span_text(LABEL("1", ",\"model_name\":5")), "invalid_field",
                    "model_name");
     bench_close(&bench);
