@@ -277,7 +277,7 @@ static const struct {
      "event_id: must be a string"},
     {EVENT(ID "{'name': 'event_time', 'type': 'string'}," FEATURES), "event_time: must be a long"},
     {EVENT(ID "{'name': 'event_time', 'type': {'type': 'long', 'logicalType': "
-              "'timestamp-nanos'}}," FEATURES),
+              "'time-micros'}}," FEATURES),
      "event_time: must be a long"},
     {EVENT(ID TIME "{'name': 'features', 'type': {'type': 'array', 'items': 'double'}},"),
      "features: must be a record or a map"},
