@@ -11,6 +11,7 @@
  */
 #ifndef CONTRACT_H
 #define CONTRACT_H
+#include "avro/plan.h"
 #include "check/fault.h"
 #include "check/reason.h"
 #include "memory/span.h"
@@ -24,6 +25,9 @@ enum violation_action { VIOLATION_FLAG, VIOLATION_REJECT, VIOLATION_COUNT };
 
 struct contract_column {
     char *name;
+    struct plan_path *sources; /* owned: where events have it, the first that a schema has;
+                                  [source_count], none: features, under its name */
+    size_t source_count;
     enum column_type type;
     bool required; /* default true: missing is rejected */
     bool has_range;

@@ -5,11 +5,12 @@
 #include <math.h>
 
 static const struct contract_key column_keys[] = {
-    {"type", KEY_NEEDED},     {"range", KEY_BUILT},        {"length", KEY_BUILT},
-    {"pattern", KEY_BUILT},   {"values", KEY_BUILT},       {"nulls", KEY_BUILT},
-    {"required", KEY_BUILT},  {"on_violation", KEY_BUILT}, {"on_type", KEY_BUILT},
-    {"on_unseen", KEY_BUILT}, {"pii", KEY_LATER},          {"references", KEY_LATER},
-    {"keep", KEY_LATER},      {"skew", KEY_LATER},         {NULL, KEY_BUILT},
+    {"type", KEY_NEEDED},      {"source", KEY_BUILT},    {"range", KEY_BUILT},
+    {"length", KEY_BUILT},     {"pattern", KEY_BUILT},   {"values", KEY_BUILT},
+    {"nulls", KEY_BUILT},      {"required", KEY_BUILT},  {"on_violation", KEY_BUILT},
+    {"on_type", KEY_BUILT},    {"on_unseen", KEY_BUILT}, {"pii", KEY_LATER},
+    {"references", KEY_LATER}, {"keep", KEY_LATER},      {"skew", KEY_LATER},
+    {NULL, KEY_BUILT},
 };
 static const struct contract_key null_keys[] = {{"max_rate", KEY_NEEDED}, {NULL, KEY_BUILT}};
 static const struct contract_choice types[] = {
@@ -185,7 +186,8 @@ static bool read_column(const struct contract_reader *reader, const struct yaml_
 {
     if (!refuse_distinct(reader, map) ||
         !contract_read_keys(reader, map, "a column", column_keys) ||
-        !contract_column_read_rules(reader, map, column))
+        !contract_column_read_rules(reader, map, column) ||
+        !contract_source_read(reader, map, column))
         return false;
     column->required = true;
     if (!contract_read_flag(reader, map, "required", &column->required))
@@ -203,6 +205,7 @@ void contract_column_fini(struct contract_column *column)
     for (size_t i = 0; i < column->value_count; i++)
         heap_release(column->values[i]);
     heap_release(column->values);
+    contract_source_fini(column);
     pattern_destroy(column->pattern);
 }
 

@@ -71,6 +71,10 @@ bool contract_column_read(const struct contract_reader *reader, const struct yam
 /* The rules that a column and a label have alike: type, range, length, pattern, values, on_… */
 bool contract_column_read_rules(const struct contract_reader *reader, const struct yaml_node *map,
                                 struct contract_column *column);
+/* `source` of a column (contract_source.c), and giving it back. */
+bool contract_source_read(const struct contract_reader *reader, const struct yaml_node *map,
+                          struct contract_column *column);
+void contract_source_fini(struct contract_column *column);
 void contract_column_fini(struct contract_column *column);
 bool contract_label_read(const struct contract_reader *reader, const struct yaml_node *map,
                          struct contract *contract);

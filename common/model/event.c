@@ -1,11 +1,10 @@
 #include "model/event.h"
+#include "memory/arena.h"
 #include "memory/heap.h"
 
 /* The years 1 to 9999: differences of such times cannot overflow, wherever they are taken. */
 #define TIME_MIN_MS INT64_C(-62135596800000)
 #define TIME_MAX_MS INT64_C(253402300799999)
-
-enum { PATH_SIZE_MAX = 3 };
 
 /* What is wanted of every event; a contract's columns and scores come behind. */
 enum target {
@@ -83,45 +82,59 @@ static bool is_within(const struct schema_node *top)
 
 /* The wants of one reader, while its plan is made. */
 struct wish_list {
-    struct plan_want *wants;                /* owned, [count] */
-    struct plan_path *paths;                /* owned, one a want */
-    const char *(*segments)[PATH_SIZE_MAX]; /* owned, one list a want */
+    struct plan_want *wants; /* owned, [count] */
     size_t count;
     bool within;
+    struct arena *arena; /* owned: the paths */
 };
 
-static void wish(struct wish_list *list, const char *field, const char *name, enum plan_shape shape)
+static struct plan_path whole_path(const struct wish_list *list, const struct plan_path *path)
 {
-    const char **segments = list->segments[list->count];
+    const char **segments = arena_take(list->arena, (path->size + 1) * sizeof *segments);
     size_t size = 0;
     if (list->within)
         segments[size++] = "event";
-    segments[size++] = field;
-    if (name != NULL)
-        segments[size++] = name;
-    list->paths[list->count] = (struct plan_path){segments, size};
-    list->wants[list->count] =
-        (struct plan_want){.paths = &list->paths[list->count], .path_count = 1, .shape = shape};
-    list->count++;
+    for (size_t i = 0; i < path->size; i++)
+        segments[size++] = path->segments[i];
+    return (struct plan_path){segments, size};
+}
+
+static void wish(struct wish_list *list, const struct plan_path *paths, size_t path_count,
+                 enum plan_shape shape)
+{
+    struct plan_path *whole = arena_take(list->arena, path_count * sizeof *whole);
+    for (size_t i = 0; i < path_count; i++)
+        whole[i] = whole_path(list, &paths[i]);
+    list->wants[list->count++] =
+        (struct plan_want){.paths = whole, .path_count = path_count, .shape = shape};
+}
+
+static void wish_named(struct wish_list *list, const char *field, const char *name)
+{
+    wish(list, &(struct plan_path){(const char *const[]){field, name}, 2}, 1, PLAN_ANY);
 }
 
 static struct wish_list wish_list_of(const struct schema_node *top, const struct contract *contract)
 {
     const size_t column_count = contract == NULL ? 0 : contract->column_count;
     const size_t score_count = contract == NULL ? 0 : contract->score_count;
-    const size_t count = TARGET_COUNT + column_count + score_count;
-    struct wish_list list = {.wants = heap_zeroed(count, sizeof *list.wants),
-                             .paths = heap_zeroed(count, sizeof *list.paths),
-                             .segments = heap_zeroed(count, sizeof *list.segments),
-                             .within = is_within(top)};
+    struct wish_list list = {
+        .wants = heap_zeroed(TARGET_COUNT + column_count + score_count, sizeof *list.wants),
+        .within = is_within(top),
+        .arena = arena_create()};
     for (size_t i = 0; i < TARGET_COUNT; i++) {
-        wish(&list, targets[i].field, NULL, targets[i].shape);
+        wish(&list, &(struct plan_path){&targets[i].field, 1}, 1, targets[i].shape);
         list.wants[i].required = i <= TARGET_PREDICTION;
     }
-    for (size_t i = 0; i < column_count; i++)
-        wish(&list, "features", contract->columns[i].name, PLAN_ANY);
+    for (size_t i = 0; i < column_count; i++) {
+        const struct contract_column *column = &contract->columns[i];
+        if (column->source_count > 0)
+            wish(&list, column->sources, column->source_count, PLAN_ANY);
+        else
+            wish_named(&list, "features", column->name);
+    }
     for (size_t i = 0; i < score_count; i++)
-        wish(&list, "scores", contract->scores[i], PLAN_ANY);
+        wish_named(&list, "scores", contract->scores[i]);
     return list;
 }
 
@@ -138,8 +151,7 @@ enum fault event_reader_create(const struct schema *writer, const struct contrac
     struct plan *plan = NULL;
     const enum fault fault = plan_create(writer, list.wants, list.count, &plan, out_reason);
     heap_release(list.wants);
-    heap_release(list.paths);
-    heap_release(list.segments);
+    arena_destroy(list.arena);
     if (fault != FAULT_NONE)
         return fault;
     struct event_reader *reader = heap_zeroed(1, sizeof *reader);

@@ -3,7 +3,8 @@
  *
  * An event_reader is made once per (writer schema, contract), as a plan (avro/plan.h): it finds
  * each field by name, so a model's own record may take the place of the features map, and extra
- * fields are passed over. Columns are looked up in `features`.
+ * fields are passed over. Columns are looked up in `features`, or where their contract's source
+ * says.
  *
  * Owner    caller of event_reader_create(); the schema and contract must outlive it. What
  *          event_read fills borrows from the bytes and the reader.

@@ -253,6 +253,11 @@ static void test_text_rules_refused(void **state)
     assert_column_refused("{type: text, length: [0, many]}",
                           "31: length must be a number, not 'many'");
     assert_column_refused("{type: text, length: [3, 2]}", "27: length is empty: 3 is above 2");
+    assert_column_refused("{type: text, source: features..x}",
+                          "27: a source has names between its full stops");
+    assert_column_refused("{type: text, source: []}", "27: source is one, or a list of at most 8");
+    assert_column_refused("{type: text, source: [a.b, {}]}",
+                          "33: a source must be a text, as features.amount");
     assert_column_refused("{type: boolean, pattern: x}",
                           "31: pattern is for columns of type text, category or id");
     assert_column_refused("{type: text, pattern: [x]}", "28: pattern must be a text");
@@ -441,7 +446,7 @@ static void test_schema_file(void **state)
         "severity", "for",        "reference",  "warn",         "critical",     "max",
         "min",      "preset",     "test",       "false_alarms", "tolerance",    "when",
         "cooldown", "min_labels", "ttl",        "length",       "distinct",     "stale",
-        "on_stale", "on_skew",    "early"};
+        "on_stale", "on_skew",    "early",      "source"};
     json_t *schema = json_load_file(SOURCE_FOLDER "/schemas/contract.schema.json", 0, NULL);
     assert_non_null(schema);
     for (size_t i = 0; i < COUNT_OF(places); i++) {
