@@ -104,7 +104,9 @@ enum fault driver_fold(struct driver *driver, struct seat *seat,
 {
     struct header headers[HEADERS_MAX];
     struct record record = source_record(message, headers, HEADERS_MAX, driver->service->origin);
-    if (driver->service->origin)
+    if (driver->service->origin && !live) /* what it was is in no log: the shard was reminded */
+        record.arrival_ms = shard_lift(seat->shard, record.topic, 0);
+    else if (driver->service->origin)
         record.arrival_ms =
             arrival_ms != NULL ? *arrival_ms : driver_arrival(driver, seat, message, &record);
     if (live && driver_begin(driver) != FAULT_NONE)
@@ -143,7 +145,7 @@ enum fault driver_take(struct driver *driver, struct source_message *message)
     }
     if (live)
         fault = driver_catch_up(driver, seat, k);
-    if (fault == FAULT_NONE && driver->arrival == ARRIVAL_EVENT_TIME)
+    if (fault == FAULT_NONE && live && driver->arrival == ARRIVAL_EVENT_TIME)
         return driver_queue(driver, seat, message);
     if (fault == FAULT_NONE)
         fault = driver_fold(driver, seat, message, NULL, live);
@@ -227,7 +229,7 @@ static void raise_idle(struct driver *driver)
     for (size_t i = 0; i < driver->seat_count; i++) {
         struct seat *seat = driver->seats[i];
         for (size_t k = 0; k < seat->input_count; k++) {
-            /* An origin has nothing that follows from time: it only passes the clock on. */
+            /* An origin publishes nothing that follows from time: it passes the clock on. */
             if (seat->at_end[k])
                 ENSURE(shard_raise(seat->shard, seat->inputs[k].topic,
                                    broker_ms - IDLE_ALLOWANCE_MS, driver->outputs) == FAULT_NONE);
