@@ -8,9 +8,11 @@
 #include "memory/arena.h"
 #include "memory/heap.h"
 #include "model/enrichment.h"
+#include "seen_ids.h"
 #include "source_json.h"
 #include "source_time.h"
 #include "time_rules.h"
+#include "validator_rows.h"
 #include "window/span_time.h"
 #include "writer.h"
 
@@ -26,8 +28,9 @@ struct validator {
     const struct contract *last_contract;  /* of the event before: most likely this one's too */
     const struct contract *rules_contract; /* of last_rules */
     const struct column_rules *last_rules; /* borrowed from rules */
-    struct chosen_revisions chosen;        /* the state */
-    struct enrichment enrichment;          /* reused, as all below */
+    struct chosen_revisions chosen;        /* the state, as the next */
+    struct seen_ids *seen;        /* owned; NULL: labels, or duplicates are not looked for */
+    struct enrichment enrichment; /* reused, as all below */
     struct buffer encoded, validated;
     struct arena *arena; /* of one record */
 };
@@ -59,39 +62,14 @@ static void stamp(struct validator *validator, const struct contract *contract, 
 static void take_label(struct validator *validator, const struct record *record,
                        const struct passed *passed, const struct verdict *verdict,
                        struct outputs *outputs);
+static bool was_seen(struct validator *validator, const struct record *record, struct span event_id,
+                     struct outputs *outputs);
 static const struct column_rules *rules_of(struct validator *validator,
                                            const struct contract *contract);
 static void count_event(const struct event *event, enum lateness lateness,
                         const struct verdict *verdict, struct outputs *outputs);
 static void publish(struct validator *validator, const struct record *record,
                     const struct passed *passed, struct outputs *outputs);
-
-static const struct metric_row validator_metrics[] = {
-    {"events_seen_total", METRIC_COUNTER, "Records of inference.events taken.", NULL},
-    {"events_validated_total", METRIC_COUNTER, "Events that passed.", NULL},
-    {"events_counted_total", METRIC_COUNTER, "Events that passed and were on time.", NULL},
-    {"events_late_total", METRIC_COUNTER, "Events that passed and were late.", NULL},
-    {"events_too_late_total", METRIC_COUNTER, "Events that passed, too late for any window.", NULL},
-    {"events_future_total", METRIC_COUNTER, "Events that passed, ahead of their arrival.", NULL},
-    {"events_duplicate_total", METRIC_COUNTER, "Events that passed, seen before.", NULL},
-    {"events_rejected_total", METRIC_COUNTER, "Events refused, by reason.", "reason"},
-    {"events_flagged_total", METRIC_COUNTER, "Violations let through and marked, by reason.",
-     "reason"},
-    {"violations_counted_total", METRIC_COUNTER, "Violations let through and only counted.",
-     "reason"},
-    {"features_unknown_total", METRIC_COUNTER, "Features that the contract does not name.", NULL},
-    {"fields_unknown_total", METRIC_COUNTER, "JSON fields passed over: no schema of ours has them.",
-     NULL},
-    {"contract_late_total", METRIC_COUNTER,
-     "Contract revisions first read after records that they should have judged.", "model"},
-    {"schemas_published_total", METRIC_COUNTER, "Schemas published to model.schemas.", NULL},
-    {"labels_seen_total", METRIC_COUNTER, "Records of ground.truth taken.", NULL},
-    {"labels_validated_total", METRIC_COUNTER, "Labels that passed.", NULL},
-    {"labels_flagged_total", METRIC_COUNTER,
-     "Violations by labels let through and marked, by reason.", "reason"},
-    {"labels_rejected_total", METRIC_COUNTER, "Labels refused, by reason.", "reason"},
-    {.name = NULL},
-};
 
 static void *validator_open(const struct service_environment *environment)
 {
@@ -103,6 +81,9 @@ static void *validator_open(const struct service_environment *environment)
     validator->rules = table_create();
     validator->arena = arena_create();
     chosen_revisions_open(&validator->chosen);
+    struct seen_ids_options seen;
+    if (validator->kind == WRITER_EVENT && validator_rows_seen_ids(environment->options, &seen))
+        validator->seen = seen_ids_create(&seen);
     return validator;
 }
 
@@ -180,14 +161,62 @@ static bool validator_event_time(void *memory, const struct record *record, int6
     return has_time && *out_time_ms >= 0 && source_time_is_valid(*out_time_ms);
 }
 
+static enum fault validator_advance(void *memory, enum topic topic, int64_t stream_time_ms,
+                                    struct outputs *outputs)
+{
+    struct validator *validator = validator_of(memory);
+    (void)topic;
+    (void)outputs;
+    if (validator->seen != NULL)
+        seen_ids_advance(validator->seen, stream_time_ms);
+    return FAULT_NONE;
+}
+
+/* The choice of revisions is not rebuilt: no record's fate depends on it. */
+static int64_t validator_needs(const void *memory)
+{
+    const struct validator *validator = memory;
+    return validator->seen == NULL ? INT64_MAX : seen_ids_needs(validator->seen);
+}
+
+/* The horizon is no contract's: that of the default. */
+static int64_t validator_horizon_ms(const struct contract *contract)
+{
+    (void)contract;
+    return VALIDATOR_ROWS_HORIZON_MS;
+}
+
+static void validator_recall(const void *memory, struct buffer *out_word)
+{
+    const struct validator *validator = memory;
+    if (validator->seen != NULL)
+        seen_ids_recall(validator->seen, out_word);
+}
+
+static void validator_remind(void *memory, struct span word, int64_t end)
+{
+    struct validator *validator = validator_of(memory);
+    if (validator->seen != NULL)
+        seen_ids_remind(validator->seen, word, end);
+}
+
 static void validator_save(void *memory, struct changes *changes)
 {
-    chosen_revisions_save(&validator_of(memory)->chosen, changes);
+    struct validator *validator = validator_of(memory);
+    chosen_revisions_save(&validator->chosen, changes);
+    if (validator->seen != NULL)
+        seen_ids_save(validator->seen, changes);
 }
 
 static enum fault validator_load(void *memory, struct span field, struct span bytes)
 {
-    return chosen_revisions_load(&validator_of(memory)->chosen, field, bytes);
+    struct validator *validator = validator_of(memory);
+    const size_t prefix = strlen(SEEN_IDS_FIELD);
+    if (field.size < prefix || memcmp(field.bytes, SEEN_IDS_FIELD, prefix) != 0)
+        return chosen_revisions_load(&validator->chosen, field, bytes);
+    /* Where they are not looked for any more, the rebuilt state is without them. */
+    return validator->seen == NULL ? FAULT_STATE_CONFLICT
+                                   : seen_ids_load(validator->seen, field, bytes);
 }
 
 static void validator_close(void *memory)
@@ -205,6 +234,7 @@ static void validator_close(void *memory)
     table_destroy(validator->writers);
     table_destroy(validator->rules);
     chosen_revisions_close(&validator->chosen);
+    seen_ids_destroy(validator->seen);
     enrichment_fini(&validator->enrichment);
     buffer_fini(&validator->encoded);
     buffer_fini(&validator->validated);
@@ -219,10 +249,17 @@ const struct service validator_service = {
     .outputs = {TOPIC_INFERENCE_VALIDATED, TOPIC_INFERENCE_DEAD_LETTER, TOPIC_MODEL_SCHEMAS},
     .tables = {TOPIC_MODEL_CONTRACTS, TOPIC_MODEL_SCHEMAS, TOPIC_MODEL_VERSIONS},
     .origin = true,
-    .metrics = validator_metrics,
+    .options = validator_rows_options,
+    .check = validator_rows_check,
+    .metrics = validator_rows_metrics,
     .event_time = validator_event_time,
     .open = validator_open,
     .handle = validator_handle,
+    .advance = validator_advance,
+    .needs = validator_needs,
+    .horizon_ms = validator_horizon_ms,
+    .recall = validator_recall,
+    .remind = validator_remind,
     .save = validator_save,
     .load = validator_load,
     .close = validator_close,
@@ -415,6 +452,7 @@ static bool take_event(struct validator *validator, const struct record *record,
     enrichment->kind = ENRICHMENT_EVENT;
     enrichment->contract_revision = contract->revision;
     enrichment->lateness = (enum enrichment_lateness)lateness;
+    enrichment->duplicate = was_seen(validator, record, event.event_id, outputs);
     count_event(&event, lateness, &verdict, outputs);
     stamp(validator, contract, event.event_time_ms, record, outputs);
     publish(validator, record,
@@ -428,6 +466,19 @@ static void stamp(struct validator *validator, const struct contract *contract, 
 {
     if (chosen_revisions_stamp(&validator->chosen, contract, time_ms, record->offset))
         outputs_count(outputs, "contract_late_total", contract->model, 1);
+}
+
+static bool was_seen(struct validator *validator, const struct record *record, struct span event_id,
+                     struct outputs *outputs)
+{
+    if (validator->seen == NULL)
+        return false;
+    size_t forgotten;
+    const bool seen =
+        seen_ids_add(validator->seen, event_id, record->arrival_ms, record->offset, &forgotten);
+    if (forgotten > 0)
+        outputs_count(outputs, "duplicates_horizon_cut_total", NULL, (double)forgotten);
+    return seen;
 }
 
 static const struct column_rules *rules_of(struct validator *validator,
@@ -456,7 +507,9 @@ static void count_event(const struct event *event, enum lateness lateness,
         [LATENESS_FUTURE] = "events_future_total",
     };
     outputs_count(outputs, "events_validated_total", NULL, 1);
-    outputs_count(outputs, by_lateness[lateness], NULL, 1);
+    outputs_count(outputs,
+                  verdict->enrichment->duplicate ? "events_duplicate_total" : by_lateness[lateness],
+                  NULL, 1);
     verdict_count(verdict, outputs, "events_flagged_total", "violations_counted_total");
     if (event->unknown_features > 0)
         outputs_count(outputs, "features_unknown_total", NULL, (double)event->unknown_features);

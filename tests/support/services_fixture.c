@@ -87,8 +87,11 @@ void fixture_log_make(struct fixture_log *log, uint64_t seed, size_t events)
             time_ms -= 40 * 60000; /* too late */
         if (kind == 2)
             time_ms += 20 * 60000; /* future */
-        add_record(log, TOPIC_INFERENCE_EVENTS, arrival_ms, heap_format("e%zu", i),
-                   event_text(&random, i, time_ms, i > events / 2));
+        size_t id = i; /* or one that came before: within 10 minutes, or up to half an hour ago */
+        if (i > 0 && fixture_random(&random) % 12 == 0)
+            id = i - 1 - fixture_random(&random) % (i < 900 ? i : 900);
+        add_record(log, TOPIC_INFERENCE_EVENTS, arrival_ms, heap_format("e%zu", id),
+                   event_text(&random, id, time_ms, i > events / 2));
         if (fixture_random(&random) % 3 == 0)
             add_record(log, TOPIC_GROUND_TRUTH, arrival_ms, heap_format("e%zu", i / 2),
                        label_text(&random, i / 2, arrival_ms));

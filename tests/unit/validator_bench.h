@@ -50,6 +50,7 @@ enum { TIME = 1700000000 }; /* seconds; a whole number of minutes past is not ne
 struct bench {
     struct catalog *catalog;
     struct outputs *outputs;
+    struct option_set *options; /* NULL: the defaults */
     void *shard;
     enum topic topic;
     int64_t offset, arrival_ms;
@@ -85,8 +86,29 @@ static inline void contract_take(struct catalog *catalog, const char *yaml, int3
 
 static inline void shard_open(struct bench *bench)
 {
-    bench->shard = validator_service.open(&(struct service_environment){
-        .catalog = bench->catalog, .topic = bench->topic, .partition = 3});
+    bench->shard = validator_service.open(&(struct service_environment){.catalog = bench->catalog,
+                                                                        .options = bench->options,
+                                                                        .topic = bench->topic,
+                                                                        .partition = 3});
+}
+
+/* A new shard in the place of the old; arguments: --NAME VALUE … of the validator, NULL-ended;
+ * NULL: the defaults. */
+static inline void shard_renew(struct bench *bench, const char *const *arguments)
+{
+    option_set_destroy(bench->options);
+    bench->options = NULL;
+    char *words[8];
+    int count = 0;
+    for (; arguments != NULL && arguments[count] != NULL; count++)
+        words[count] = (char *)(uintptr_t)arguments[count];
+    if (arguments != NULL) {
+        struct reason reason = {""};
+        bench->options = option_set_create(&validator_service.options, 1);
+        assert_int_equal(option_set_read(bench->options, count, words, &reason), FAULT_NONE);
+    }
+    validator_service.close(bench->shard);
+    shard_open(bench);
 }
 
 static inline struct bench bench_with(enum topic topic, const char *yaml)
@@ -109,6 +131,7 @@ static inline struct bench bench_of(enum topic topic)
 static inline void bench_close(struct bench *bench)
 {
     validator_service.close(bench->shard);
+    option_set_destroy(bench->options);
     outputs_destroy(bench->outputs);
     catalog_destroy(bench->catalog);
 }
