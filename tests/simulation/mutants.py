@@ -150,6 +150,17 @@ MUTANTS = {
          "    driver->state = DRIVER_RESTORING;\n    if (driver->seat_count > 0 && driver->seats[0]->shard != NULL) {\n"
          "        assign(driver);\n        return;\n    }\n    driver_drop_seats(driver);"),
     ],
+    "a duplicate forgotten at a restart": [
+        ("services/validator/validator.c",
+         "    return validator->seen == NULL ? INT64_MAX : seen_ids_needs(validator->seen);",
+         "    (void)validator;\n    return INT64_MAX;"),
+    ],
+    "a replay dated by the driver": [
+        ("common/service/driver.c", "    if (driver->service->origin && !live)", "    if (driver->service->endless && !live)"),
+        ("services/validator/seen_ids.c",
+         "    if (offset < seen->replay_end && !boundary_find(seen, offset, &number))\n        return false;\n",
+         "    (void)boundary_find;\n"),
+    ],
     "offsets in nobody's name": [
         ("tests/simulation/sim_sink.c", "    if (!sim_group_admits(source->group, source->given_member_id, "
          "source->given_generation)) {",

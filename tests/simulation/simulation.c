@@ -269,17 +269,19 @@ static bool run(struct world *world)
 static void open_instances(struct world *world)
 {
     static const char *const options[] = {"--log-level", "error", NULL};
-    static const char *const header_options[] = {"--log-level", "error", "--arrival", "header",
-                                                 NULL};
     const bool header = world->log->arrival == SIM_ARRIVAL_HEADER;
+    char horizon[32];
+    (void)snprintf(horizon, sizeof horizon, "%lldms", (long long)world->log->horizon_ms);
+    const char *const origin_options[] = {
+        "--log-level",          "error", "--arrival", header ? "header" : "broker",
+        "--duplicates-horizon", horizon, NULL};
     uint64_t random = world->seed;
     for (size_t i = 0; i < INSTANCES; i++) {
         const struct service *service = flow[i % SERVICES];
         struct sim_instance *instance = &world->instances[i];
         /* Numbers 0 and 1, then the newcomer's, then that of instance 0 again: its twin. */
         const int number = (int)(i / SERVICES) % 3;
-        sim_instance_init(instance, service, number,
-                          service->origin && header ? header_options : options);
+        sim_instance_init(instance, service, number, service->origin ? origin_options : options);
         instance->start_at_ms = world->start_ms + (int64_t)draw(world, 500);
         instance->process.wall_ahead_ms =
             sim_below(&random, 2 * WALL_AHEAD_MAX_MS + 1) - WALL_AHEAD_MAX_MS;
