@@ -61,7 +61,9 @@ void outputs_publish(struct outputs *outputs, const struct output *output)
     for (size_t i = 0; i < output->header_count; i++) {
         const struct span name = span_text(output->headers[i].name);
         headers[i].name = (const char *)arena_span(outputs->arena, name).bytes;
-        headers[i].value = arena_span(outputs->arena, output->headers[i].value);
+        headers[i].value = output->headers[i].value; /* Kafka tells no value from an empty one */
+        if (headers[i].value.bytes != NULL)
+            headers[i].value = arena_span(outputs->arena, headers[i].value);
     }
     item->headers = headers;
 }
