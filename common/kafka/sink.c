@@ -37,10 +37,15 @@ enum fault sink_open(const struct sink_options *options, struct sink **out_sink,
         {NULL, NULL},
     };
     const struct kafka_property initial[] = {
-        {"client.id", options->client},       {"linger.ms", "5"},
-        {"socket.nagle.disable", "true"},     {"message.timeout.ms", timeout},
-        {"message.max.bytes", "4000000"},     {"queue.buffering.max.kbytes", "262144"},
-        {"reconnect.backoff.max.ms", "2000"}, {NULL, NULL},
+        {"client.id", options->client},
+        {"linger.ms", "5"},
+        {"socket.nagle.disable", "true"},
+        {"message.timeout.ms", timeout},
+        {"message.max.bytes", "4000000"},
+        {"queue.buffering.max.kbytes", "262144"},
+        {"reconnect.backoff.max.ms", "2000"},
+        {options->bootstrap == NULL ? NULL : "bootstrap.servers", options->bootstrap},
+        {NULL, NULL},
     };
     rd_kafka_conf_t *conf;
     const enum fault fault = kafka_conf_create(options->options, fixed, initial, &conf, out_reason);
@@ -109,7 +114,8 @@ static enum fault send_offsets(struct sink *sink, const rd_kafka_topic_partition
 enum fault sink_commit(struct sink *sink, const rd_kafka_topic_partition_list_t *offsets,
                        const struct source *group, struct reason *out_reason)
 {
-    enum fault fault = send_offsets(sink, offsets, group, out_reason);
+    enum fault fault =
+        offsets == NULL ? FAULT_NONE : send_offsets(sink, offsets, group, out_reason);
     if (fault != FAULT_NONE)
         return fault;
     fault = FAULT_KAFKA_UNREACHABLE;
