@@ -94,6 +94,11 @@ def of_kind(pipeline, kind):
 
 # ---- list
 
+def test_every_reason_that_refuses_is_provoked(pipeline):
+    known = {row["reason"] for row in objects(stack.plumb("dead-letters", "reasons", "--output", "jsonl").stdout)}
+    assert {letter["reason"] for letter in letters(pipeline)} == known - {"clock_skew"}     # which only marks
+
+
 def test_list_says_why_and_from_where(pipeline):
     sources = {(place[0], place[1]): key for key, place in records_of(pipeline, "inference.events")}
     found = letters(pipeline)

@@ -1,6 +1,6 @@
 """Events that are good, and events that are broken in every way we know, each with the one reason that is right.
 
-Each is made of its id, ten digits, alone: whoever reads it back makes it again and compares bytes. Templates are encoded
+Each is made of its number, an id of ten digits, alone: whoever reads it back makes it again and compares bytes. Templates are encoded
 once and the id written into them, so a million take seconds.
 """
 import io
@@ -13,7 +13,7 @@ import stack
 
 START = 849_427_200_000
 MODEL, LATER, NOBODY = "kinds", "later", "nobody"
-ID = "0" * 10
+ID = "~identity~"     # ten bytes, as in nothing else here
 HEADERS = {"plumb-arrival": str(START)}
 
 CONTRACT = """
