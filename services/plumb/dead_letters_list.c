@@ -25,12 +25,9 @@ static const struct listing_column letter_columns[] = {
     {NULL, NULL, LISTING_TEXT},
 };
 static const struct listing_column count_columns[] = {
-    {"letters", "LETTERS", LISTING_NUMBER},
-    {"open", "OPEN", LISTING_NUMBER},
-    {"reason", "REASON", LISTING_TEXT},
-    {"column", "COLUMN", LISTING_TEXT},
-    {"first", "FIRST", LISTING_TIME},
-    {"last", "LAST", LISTING_TIME},
+    {"letters", "ALL", LISTING_NUMBER}, {"open", "OPEN", LISTING_NUMBER},
+    {"reason", "REASON", LISTING_TEXT}, {"column", "COLUMN", LISTING_TEXT},
+    {"first", "FIRST", LISTING_TIME},   {"last", "LAST", LISTING_TIME},
     {NULL, NULL, LISTING_TEXT},
 };
 

@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
 static const struct listing_column columns[] = {
     {"letter", "LETTER", LISTING_WORD}, {"time", "REFUSED", LISTING_TIME},
     {"reason", "REASON", LISTING_TEXT}, {"to", "BACK TO", LISTING_TEXT},
-    {"fate", "", LISTING_TEXT},         {NULL, NULL, LISTING_TEXT},
+    {"trouble", "", LISTING_BELOW},     {NULL, NULL, LISTING_TEXT},
 };
 
 /* A letter on its way back. */
@@ -94,13 +94,14 @@ static void pack(void *context, const struct record *original)
                         .header_count = count};
 }
 
+/* fate: "sent", "would be sent", or why not (to NULL). */
 static void say(struct requeue_run *run, json_t *object, const struct record *to, const char *fate)
 {
-    (void)json_object_set_new(
-        object, "to",
-        to == NULL ? json_null()
-                   : json_sprintf("%s:%d", run->names[to->topic], (int)to->partition));
-    (void)json_object_set_new(object, "fate", json_string(fate));
+    json_t *place =
+        to == NULL ? json_null() : json_sprintf("%s:%d", run->names[to->topic], (int)to->partition);
+    (void)json_object_set_new(object, "to", place);
+    (void)json_object_set_new(object, run->is_table && to == NULL ? "trouble" : "fate",
+                              json_string(fate));
     if (run->is_table)
         (void)json_object_del(object, "record"); /* whose columns are those of plumb analyze */
     listing_add(run->listing, object);

@@ -10,8 +10,9 @@
 #include "log/escape.h"
 #include "memory/heap.h"
 #include "plumb.h"
+#include "services/validator/dead_letter.h"
 
-enum { ROW_BYTES = 16, NAME_WIDTH = 12 };
+enum { ROW_BYTES = 16, NAME_WIDTH = 12, PAGE_WIDTH = 80 };
 
 static const struct option_row rows[] = {
     {.name = "bytes",
@@ -106,6 +107,32 @@ static void put_name(const char *name)
     printf("%-*s", NAME_WIDTH, name);
 }
 
+/* How many bytes go into a line: whole characters of UTF-8, at best whole words. */
+static size_t line_size(struct span text)
+{
+    size_t width = 0, words = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        const bool begins = (text.bytes[i] & 0xc0) != 0x80;
+        if (begins && width == PAGE_WIDTH - NAME_WIDTH)
+            return words > 0 ? words : i;
+        width += begins;
+        if (text.bytes[i] == ' ')
+            words = i + 1;
+    }
+    return text.size;
+}
+
+static void put_wrapped(struct span text)
+{
+    size_t size = line_size(text);
+    printf("%.*s\n", (int)size, (const char *)text.bytes);
+    while (size < text.size) {
+        text = span_of(text.bytes + size, text.size - size);
+        size = line_size(text);
+        printf("%*s%.*s\n", NAME_WIDTH, "", (int)size, (const char *)text.bytes);
+    }
+}
+
 /* A value of any kind; texts without what could command a terminal. */
 static void put(const char *name, const json_t *value)
 {
@@ -117,7 +144,7 @@ static void put(const char *name, const json_t *value)
     else
         buffer_append(&text, "-", 1);
     put_name(name);
-    printf("%.*s\n", (int)text.size, (const char *)text.bytes);
+    put_wrapped(buffer_span(&text));
     buffer_fini(&text);
 }
 
@@ -140,21 +167,26 @@ static void put_source(const json_t *object)
                (long long)json_integer_value(json_object_get(object, "offset")));
 }
 
+/* The app's; what ours say stands in lines of its own. */
 static void put_headers(const json_t *headers)
 {
     size_t index;
     const json_t *header;
+    const char *name = "headers";
     json_array_foreach(headers, index, header)
     {
-        struct buffer text = {0};
-        const json_t *name = json_object_get(header, "name"),
+        const json_t *key = json_object_get(header, "name"),
                      *value = json_object_get(header, "value");
-        escape_json(&text, span_of(json_string_value(name), json_string_length(name)));
+        if (dead_letter_is_own_header(json_string_value(key)))
+            continue;
+        struct buffer text = {0};
+        escape_json(&text, span_of(json_string_value(key), json_string_length(key)));
         buffer_append(&text, ": ", 2);
         escape_json(&text, span_of(json_string_value(value), json_string_length(value)));
-        put_name(index == 0 ? "headers" : "");
-        printf("%.*s\n", (int)text.size, (const char *)text.bytes);
+        put_name(name);
+        put_wrapped(buffer_span(&text));
         buffer_fini(&text);
+        name = "";
     }
 }
 

@@ -4,8 +4,8 @@
  *
  * Owner    caller of letter_post_open().     Thread  one.
  * Faults   are said on stderr; the result is the exit code, 0 where all went well.
- * Memory   model.schemas where values are read, marks (requeued.h), librdkafka's fetch buffers; no
- * more with more letters.
+ * Memory   model.schemas where values are read, marks (requeued.h), librdkafka's fetch queue (64
+ * MiB or 100,000 records, as it is set by default); no more with more letters.
  */
 #ifndef LETTER_POST_H
 #define LETTER_POST_H

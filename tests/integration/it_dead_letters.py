@@ -184,6 +184,8 @@ def test_show_has_everything(pipeline):
 def test_show_as_a_page(pipeline):
     text = run(pipeline, "show", of_kind(pipeline, "not UTF-8"), of_kind(pipeline, "wrong type")).stdout
     assert "ff fe" in text and '"needed": "much"' in text and "inference.events" in text
+    head = [line for line in text.splitlines() if line[:1].islower()]
+    assert len(head) > 20 and max(map(len, head)) <= 80
     assert all(character == "\n" or unicodedata.category(character) != "Cc" for character in text)
     done = run(pipeline, "show", "0:99999", "77:0", check=False)
     assert done.returncode == 1 and "2 of 2" in done.stderr
