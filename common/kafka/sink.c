@@ -4,10 +4,11 @@
 #include "memory/heap.h"
 
 struct sink {
-    struct sink_options options; /* borrowed texts */
-    rd_kafka_t *client;          /* owned */
-    int64_t report_time_ms;      /* the newest append time that the broker told; 0: none */
-    int64_t report_at_ns;        /* when it was told, monotonic */
+    struct sink_options options;           /* borrowed texts */
+    rd_kafka_t *client;                    /* owned */
+    rd_kafka_topic_t *topics[TOPIC_COUNT]; /* owned; NULL: not published to yet */
+    int64_t report_time_ms; /* the newest append time that the broker told; 0: none */
+    int64_t report_at_ns;   /* when it was told, monotonic */
 };
 
 static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
@@ -79,17 +80,24 @@ enum fault sink_begin(struct sink *sink, struct reason *out_reason)
 
 enum fault sink_publish(struct sink *sink, const struct record *record, struct reason *out_reason)
 {
-    const char *topic = sink->options.names[record->topic];
-    rd_kafka_resp_err_t error = produce_record(sink->client, topic, record);
+    const char *name = sink->options.names[record->topic];
+    rd_kafka_topic_t **handle = &sink->topics[record->topic];
+    if (*handle == NULL)
+        *handle = rd_kafka_topic_new(sink->client, name, NULL);
+    if (*handle == NULL) {
+        reason_set(out_reason, "publish to %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+        return FAULT_TRANSACTION_ABORTED;
+    }
+    rd_kafka_resp_err_t error = produce_record(sink->client, *handle, record);
     /* Full: make room; the broker is slow or gone, and the transaction's time-out bounds the wait.
      */
     while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         (void)rd_kafka_poll(sink->client, 50);
-        error = produce_record(sink->client, topic, record);
+        error = produce_record(sink->client, *handle, record);
     }
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
         return FAULT_NONE;
-    reason_set(out_reason, "publish to %s: %s", topic, rd_kafka_err2str(error));
+    reason_set(out_reason, "publish to %s: %s", name, rd_kafka_err2str(error));
     return FAULT_TRANSACTION_ABORTED;
 }
 
@@ -157,6 +165,9 @@ void sink_close(struct sink *sink)
         return;
     (void)rd_kafka_purge(sink->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                            RD_KAFKA_PURGE_F_NON_BLOCKING);
+    for (size_t i = 0; i < TOPIC_COUNT; i++)
+        if (sink->topics[i] != NULL)
+            rd_kafka_topic_destroy(sink->topics[i]);
     rd_kafka_destroy(sink->client);
     heap_release(sink);
 }

@@ -7,6 +7,7 @@
 enum {
     BATCH_MAX = 1000,         /* records taken before signals, Redis and HTTP get their turn */
     SINK_WAITING_MAX = 50000, /* records not acknowledged: beyond, nothing more is taken */
+    ROOM_EVERY = 50,          /* records taken between two looks at that: a look takes locks */
     IDLE_ALLOWANCE_MS =
         250, /* how long after the broker's time a record may still turn up (DESIGN.md 2.3) */
     STALL_ALLOWANCE_MS = 2500, /* after a stall: more than source.c's reconnect.backoff.max.ms */
@@ -61,13 +62,23 @@ enum fault driver_publish(struct driver *driver)
             return fault;
         }
         driver->urgent = driver->urgent || is_awaited(topic);
-        metric_count(driver->metrics, "records_published_total", topic_row(topic)->name, 1);
+        tally_add(driver->tally, "records_published_total", topic_row(topic)->name, 1);
     }
-    for (size_t i = 0; i < outputs_counts_size(outputs); i++) {
-        const struct output_count *count = outputs_count_at(outputs, i);
-        metric_count(driver->metrics, count->metric, count->label, count->more);
+    const struct tally *counts = outputs_counts(outputs);
+    for (size_t i = 0; i < tally_size(counts); i++) {
+        const struct tally_entry *count = tally_at(counts, i);
+        tally_add(driver->tally, count->metric, count->label, count->more);
     }
     return FAULT_NONE;
+}
+
+static void tell_counts(struct driver *driver)
+{
+    for (size_t i = 0; i < tally_size(driver->tally); i++) {
+        const struct tally_entry *count = tally_at(driver->tally, i);
+        metric_count(driver->metrics, count->metric, count->label, count->more);
+    }
+    tally_clear(driver->tally);
 }
 
 static size_t input_of(const struct seat *seat, enum topic topic)
@@ -116,10 +127,9 @@ enum fault driver_fold(struct driver *driver, struct seat *seat,
     if (fault == FAULT_NONE && live) {
         driver->taken = true;
         driver->record_count++;
-        driver->last_record_ns = monotonic_now_ns();
         if (driver->first_record_ns == 0)
-            driver->first_record_ns = driver->last_record_ns;
-        metric_count(driver->metrics, "records_taken_total", topic_row(record.topic)->name, 1);
+            driver->first_record_ns = driver->turned_ns;
+        tally_add(driver->tally, "records_taken_total", topic_row(record.topic)->name, 1);
         fault = driver_publish(driver);
     }
     outputs_clear(driver->outputs);
@@ -321,13 +331,18 @@ static void take_batch(struct driver *driver)
         if (fault == FAULT_NONE && driver->seats[i]->waiting_count > 0)
             fault = driver_settle(driver, driver->seats[i], false);
     }
-    for (int i = 0; i < BATCH_MAX && more && fault == FAULT_NONE && may_take(driver); i++) {
+    const uint64_t taken_before = driver->record_count;
+    for (int i = 0; i < BATCH_MAX && more && fault == FAULT_NONE; i++) {
+        if (i % ROOM_EVERY == 0 && !may_take(driver))
+            break;
         fault = take_next(driver, &more);
         if (driver->busy || driver->stopping || driver->revoking) {
             driver_wake(driver);
             return;
         }
     }
+    if (driver->record_count != taken_before)
+        driver->last_record_ns = monotonic_now_ns();
     drained = !more; /* nothing waits behind what cannot be taken */
     atomic_store(&driver->ready_records, fault != FAULT_TABLE_BEHIND);
     if (fault == FAULT_TABLE_BEHIND) {
@@ -461,6 +476,7 @@ void driver_step(struct driver *driver)
     }
     driver->stepping = true;
     step(driver);
+    tell_counts(driver);
     driver->stepping = false;
 }
 

@@ -22,6 +22,7 @@ enum { EVENT_SIZE_MAX = 1024 * 1024, SOURCE_SIZE = 300, FINGERPRINT_DIGITS = 16 
 struct validator {
     uint32_t magic;
     const struct catalog *catalog; /* borrowed */
+    char source[SOURCE_SIZE];      /* "topic:partition" */
     enum writer_kind kind;         /* of the input topic */
     struct table *writers;         /* owned: fingerprint → owned struct known_writer */
     struct table *rules;           /* owned: contract's address → owned struct column_rules */
@@ -76,6 +77,8 @@ static void *validator_open(const struct service_environment *environment)
     struct validator *validator = heap_zeroed(1, sizeof *validator);
     validator->magic = VALIDATOR_MAGIC;
     validator->catalog = environment->catalog;
+    (void)snprintf(validator->source, sizeof validator->source, "%s:%d",
+                   topic_row(environment->topic)->name, (int)environment->partition);
     validator->kind = environment->topic == TOPIC_GROUND_TRUTH ? WRITER_LABEL : WRITER_EVENT;
     validator->writers = table_create();
     validator->rules = table_create();
@@ -570,11 +573,8 @@ static void publish(struct validator *validator, const struct record *record,
     struct known_writer *known = passed->known;
     if (!known->announced)
         announce(validator, known, outputs);
-    char source[SOURCE_SIZE];
-    (void)snprintf(source, sizeof source, "%s:%d", topic_row(record->topic)->name,
-                   (int)record->partition);
     struct enrichment *enrichment = &validator->enrichment;
-    enrichment->source = span_text(source);
+    enrichment->source = span_text(validator->source);
     enrichment->offset = record->offset;
     enrichment->arrival_ms = record->arrival_ms;
     enrichment->schema = schema_fingerprint(writer_schema(known->writer));

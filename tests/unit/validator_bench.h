@@ -165,8 +165,9 @@ static inline size_t published(const struct bench *bench, enum topic topic)
 static inline double counted(const struct bench *bench, const char *metric, const char *label)
 {
     double sum = 0;
-    for (size_t i = 0; i < outputs_counts_size(bench->outputs); i++) {
-        const struct output_count *count = outputs_count_at(bench->outputs, i);
+    const struct tally *counts = outputs_counts(bench->outputs);
+    for (size_t i = 0; i < tally_size(counts); i++) {
+        const struct tally_entry *count = tally_at(counts, i);
         if (strcmp(count->metric, metric) == 0 &&
             (label == NULL || (count->label != NULL && strcmp(count->label, label) == 0)))
             sum += count->more;
