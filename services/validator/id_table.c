@@ -113,6 +113,12 @@ uint8_t id_table_find(const struct id_table *table, struct id_hash hash)
     return table->is_live[tag] && is_id(entry, hash) ? tag : 0;
 }
 
+void id_table_expect(const struct id_table *table, struct id_hash hash)
+{
+    if (table->capacity != 0)
+        __builtin_prefetch(&table->entries[(size_t)hash.low & (table->capacity - 1)]);
+}
+
 void id_table_put(struct id_table *table, struct id_hash hash, uint8_t tag)
 {
     REQUIRE(tag != 0 && table->is_live[tag]);

@@ -42,6 +42,8 @@ uint8_t id_table_open_tag(struct id_table *table);
 void id_table_close_tag(struct id_table *table, uint8_t tag); /* its ids are absent from now on */
 /* The id's tag; 0: absent. */
 uint8_t id_table_find(const struct id_table *table, struct id_hash hash);
+/* The id is looked for soon: where it would be comes into the cache meanwhile. */
+void id_table_expect(const struct id_table *table, struct id_hash hash);
 void id_table_put(struct id_table *table, struct id_hash hash,
                   uint8_t tag); /* in place of another */
 void id_table_fini(struct id_table *table);

@@ -84,6 +84,11 @@ static bool boundary_find(const struct seen_ids *seen, int64_t offset, int64_t *
     return false;
 }
 
+void seen_ids_expect(const struct seen_ids *seen, struct span id)
+{
+    id_table_expect(&seen->table, id_hash_of(id));
+}
+
 bool seen_ids_add(struct seen_ids *seen, struct span id, int64_t arrival_ms, int64_t offset,
                   size_t *out_forgotten)
 {

@@ -38,6 +38,9 @@ struct seen_ids_options {
     uint64_t ids_max;   /* >= 1 */
 };
 struct seen_ids *seen_ids_create(const struct seen_ids_options *options);
+/* A sighting of the id follows: a hint. In a table of a million what it costs is to wait for
+ * memory. */
+void seen_ids_expect(const struct seen_ids *seen, struct span id);
 /* A sighting; arrivals before the time known count as that. true: the id was seen before.
  * *out_forgotten: slices forgotten early to make room. */
 bool seen_ids_add(struct seen_ids *seen, struct span id, int64_t arrival_ms, int64_t offset,

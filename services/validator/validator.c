@@ -440,6 +440,8 @@ static bool take_event(struct validator *validator, const struct record *record,
     struct event event;
     if (!event_resolve(validator, known->writer, body, &event, rejection))
         return false;
+    if (validator->seen != NULL)
+        seen_ids_expect(validator->seen, event.event_id);
     const struct contract *contract = validator->last_contract;
     struct enrichment *enrichment = &validator->enrichment;
     const struct time_rules times = time_rules_of_events(contract);
