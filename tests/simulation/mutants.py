@@ -161,11 +161,6 @@ MUTANTS = {
          "    if (offset < seen->replay_end && !boundary_find(seen, offset, &number))\n        return false;\n",
          "    (void)boundary_find;\n"),
     ],
-    "offsets in nobody's name": [
-        ("tests/simulation/sim_sink.c", "    if (!sim_group_admits(source->group, source->given_member_id, "
-         "source->given_generation)) {",
-         "    if (!sim_group_admits(source->group, source->member_id, source->generation)) {"),
-    ],
 }
 
 

@@ -315,7 +315,8 @@ static void open_world(struct world *world, uint64_t seed, const struct sim_log 
         .instance_count = INSTANCES,
         .own_count = OWN,
         .random = seed ^ 0xfa017u,
-        .wanted = broker && faults > IDLE_FAULTS ? faults - IDLE_FAULTS : faults};
+        .wanted = broker && faults > IDLE_FAULTS ? faults - IDLE_FAULTS : faults,
+        .stalls = broker && world->seed % (2 * BROKER_EVERY) < BROKER_EVERY};
     const size_t times = 1 + (size_t)faults * 40; /* about 1.6 s a fault */
     world->feed = (struct sim_feed){.log = log,
                                     .random = &world->random,
