@@ -33,9 +33,13 @@ enum schema_kind {
 };
 enum schema_logical {
     LOGICAL_NONE,
-    LOGICAL_TIMESTAMP_MILLIS,
+    LOGICAL_TIMESTAMP_MILLIS, /* of the three also the local ones */
     LOGICAL_TIMESTAMP_MICROS,
-    LOGICAL_OTHER
+    LOGICAL_TIMESTAMP_NANOS,
+    LOGICAL_DATE,
+    LOGICAL_DECIMAL, /* of bytes or fixed */
+    LOGICAL_UUID,    /* of a string or fixed(16) */
+    LOGICAL_OTHER    /* one that we make nothing of */
 };
 
 struct schema_node;
@@ -55,6 +59,7 @@ struct schema_node {
     const char *const *symbols; /* enum */
     size_t symbol_count;
     size_t fixed_size; /* fixed */
+    uint32_t scale;    /* LOGICAL_DECIMAL: digits behind the point */
     uint32_t index;    /* 0 .. schema_node_count - 1: lets a reader keep an array beside the tree */
 };
 

@@ -271,6 +271,57 @@ static const struct schema_node *parse_enum(struct parser *parser, const json_t 
     return node;
 }
 
+/* Specification: a scale of 0 to precision, a precision of at least 1. */
+static bool read_decimal(const json_t *json, struct schema_node *node)
+{
+    const json_t *scale = json_object_get(json, "scale");
+    const json_int_t precision = json_integer_value(json_object_get(json, "precision"));
+    const json_int_t digits = json_integer_value(scale);
+    if ((scale != NULL && !json_is_integer(scale)) || digits < 0 || digits > precision ||
+        precision < 1 || precision > INT32_MAX)
+        return false;
+    node->scale = (uint32_t)digits;
+    return true;
+}
+
+/* The specification: a logical type is ignored where it does not belong. */
+static void read_logical(const json_t *json, struct schema_node *node)
+{
+    static const struct {
+        const char *name;
+        enum schema_kind kind;
+        enum schema_logical logical;
+    } rows[] = {
+        {"timestamp-millis", SCHEMA_LONG, LOGICAL_TIMESTAMP_MILLIS},
+        {"timestamp-micros", SCHEMA_LONG, LOGICAL_TIMESTAMP_MICROS},
+        {"timestamp-nanos", SCHEMA_LONG, LOGICAL_TIMESTAMP_NANOS},
+        {"local-timestamp-millis", SCHEMA_LONG, LOGICAL_TIMESTAMP_MILLIS},
+        {"local-timestamp-micros", SCHEMA_LONG, LOGICAL_TIMESTAMP_MICROS},
+        {"local-timestamp-nanos", SCHEMA_LONG, LOGICAL_TIMESTAMP_NANOS},
+        {"date", SCHEMA_INT, LOGICAL_DATE},
+        {"decimal", SCHEMA_BYTES, LOGICAL_DECIMAL},
+        {"decimal", SCHEMA_FIXED, LOGICAL_DECIMAL},
+        {"uuid", SCHEMA_STRING, LOGICAL_UUID},
+        {"uuid", SCHEMA_FIXED, LOGICAL_UUID},
+    };
+    const char *logical = text_of(json_object_get(json, "logicalType"));
+    if (logical == NULL)
+        return;
+    bool known = false;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (strcmp(rows[i].name, logical) != 0)
+            continue;
+        known = true;
+        if (rows[i].kind == node->kind)
+            node->logical = rows[i].logical;
+    }
+    if (!known)
+        node->logical = LOGICAL_OTHER;
+    if ((node->logical == LOGICAL_DECIMAL && !read_decimal(json, node)) ||
+        (node->logical == LOGICAL_UUID && node->kind == SCHEMA_FIXED && node->fixed_size != 16))
+        node->logical = LOGICAL_NONE;
+}
+
 static const struct schema_node *parse_fixed(struct parser *parser, const json_t *json,
                                              struct spot spot)
 {
@@ -282,6 +333,7 @@ static const struct schema_node *parse_fixed(struct parser *parser, const json_t
         json_integer_value(size) > FIXED_SIZE_MAX)
         return invalid(parser, &spot, "a fixed needs a size up to 1 GiB", NULL);
     node->fixed_size = (size_t)json_integer_value(size);
+    read_logical(json, node);
     return node;
 }
 
@@ -339,19 +391,6 @@ static const struct schema_node *parse_union(struct parser *parser, const json_t
     return node;
 }
 
-static enum schema_logical logical_of(const json_t *json, enum schema_kind kind)
-{
-    const char *logical = text_of(json_object_get(json, "logicalType"));
-    if (logical == NULL)
-        return LOGICAL_NONE;
-    const bool millis = strcmp(logical, "timestamp-millis") == 0;
-    if (!millis && strcmp(logical, "timestamp-micros") != 0)
-        return LOGICAL_OTHER;
-    if (kind != SCHEMA_LONG)
-        return LOGICAL_NONE; /* the specification: ignore a logical type where it does not belong */
-    return millis ? LOGICAL_TIMESTAMP_MILLIS : LOGICAL_TIMESTAMP_MICROS;
-}
-
 static const struct schema_node *parse_object(struct parser *parser, const json_t *json,
                                               const struct spot *spot)
 {
@@ -377,7 +416,7 @@ static const struct schema_node *parse_object(struct parser *parser, const json_
         return parse_reference(parser, name, spot);
     struct schema_node *node = node_create(parser, spot, kind);
     if (node != NULL)
-        node->logical = logical_of(json, kind);
+        read_logical(json, node);
     return node;
 }
 

@@ -98,6 +98,10 @@ void wire_write_long(struct buffer *buffer, int64_t value)
 {
     const uint64_t sign = value < 0 ? UINT64_MAX : 0;
     uint64_t rest = (uint64_t)value << 1 ^ sign; /* zig-zag */
+    if (rest <= 0x7F) {
+        buffer_append_byte(buffer, (uint8_t)rest);
+        return;
+    }
     uint8_t bytes[VARINT_SIZE_MAX];
     size_t size = 0;
     while (rest > 0x7F) {

@@ -62,6 +62,12 @@ bool option_is_given(const struct option_set *set, const char *name)
     return value_of(set, name) != NULL;
 }
 
+bool option_is_known(const struct option_set *set, const char *name)
+{
+    REQUIRE(set != NULL);
+    return option_set_row(set, name) != NULL;
+}
+
 size_t option_positional_count(const struct option_set *set)
 {
     return set->positional_count;

@@ -56,6 +56,7 @@ int64_t option_number(const struct option_set *set, const char *name); /* NUMBER
 int64_t option_duration_ms(const struct option_set *set, const char *name);
 bool option_flag(const struct option_set *set, const char *name);
 bool option_is_given(const struct option_set *set, const char *name); /* not by its default */
+bool option_is_known(const struct option_set *set, const char *name); /* it has a row */
 size_t option_positional_count(const struct option_set *set);
 const char *option_positional(const struct option_set *set, size_t index);
 /* Walks what a PREFIX row ("kafka.") took: name without the prefix. Sorted. false at the end. */

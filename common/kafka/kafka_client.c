@@ -195,7 +195,12 @@ enum fault kafka_client_require(struct kafka_client *client, enum topic topic, i
 void kafka_client_produce(struct kafka_client *client, const struct record *record)
 {
     REQUIRE(record->partition >= 0);
-    const char *topic = kafka_client_topic(client, record->topic);
+    rd_kafka_topic_t *topic =
+        rd_kafka_topic_new(client->handle, kafka_client_topic(client, record->topic), NULL);
+    if (topic == NULL) {
+        fail(client, rd_kafka_last_error());
+        return;
+    }
     rd_kafka_resp_err_t error = produce_record(client->handle, topic, record);
     /* Full: make room; message.timeout.ms bounds the wait. */
     while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
@@ -204,6 +209,7 @@ void kafka_client_produce(struct kafka_client *client, const struct record *reco
     }
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         fail(client, error);
+    rd_kafka_topic_destroy(topic); /* what is queued holds it */
     (void)rd_kafka_poll(client->handle, 0);
 }
 

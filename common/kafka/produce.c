@@ -18,12 +18,12 @@ static rd_kafka_headers_t *headers_of(const struct record *record)
     return headers;
 }
 
-rd_kafka_resp_err_t produce_record(rd_kafka_t *producer, const char *topic,
+rd_kafka_resp_err_t produce_record(rd_kafka_t *producer, rd_kafka_topic_t *topic,
                                    const struct record *record)
 {
     rd_kafka_headers_t *headers = headers_of(record);
     const rd_kafka_vu_t fields[] = {
-        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY,

@@ -7,6 +7,7 @@
 #include "kafka/record.h"
 #include <librdkafka/rdkafka.h>
 
-MUST_USE rd_kafka_resp_err_t produce_record(rd_kafka_t *producer, const char *topic,
+/* topic: the producer's own handle of the record's topic. */
+MUST_USE rd_kafka_resp_err_t produce_record(rd_kafka_t *producer, rd_kafka_topic_t *topic,
                                             const struct record *record);
 #endif

@@ -4,10 +4,11 @@
 #include "memory/heap.h"
 
 struct sink {
-    struct sink_options options; /* borrowed texts */
-    rd_kafka_t *client;          /* owned */
-    int64_t report_time_ms;      /* the newest append time that the broker told; 0: none */
-    int64_t report_at_ns;        /* when it was told, monotonic */
+    struct sink_options options;           /* borrowed texts */
+    rd_kafka_t *client;                    /* owned */
+    rd_kafka_topic_t *topics[TOPIC_COUNT]; /* owned; NULL: not published to yet */
+    int64_t report_time_ms; /* the newest append time that the broker told; 0: none */
+    int64_t report_at_ns;   /* when it was told, monotonic */
 };
 
 static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
@@ -37,10 +38,15 @@ enum fault sink_open(const struct sink_options *options, struct sink **out_sink,
         {NULL, NULL},
     };
     const struct kafka_property initial[] = {
-        {"client.id", options->client},       {"linger.ms", "5"},
-        {"socket.nagle.disable", "true"},     {"message.timeout.ms", timeout},
-        {"message.max.bytes", "4000000"},     {"queue.buffering.max.kbytes", "262144"},
-        {"reconnect.backoff.max.ms", "2000"}, {NULL, NULL},
+        {"client.id", options->client},
+        {"linger.ms", "5"},
+        {"socket.nagle.disable", "true"},
+        {"message.timeout.ms", timeout},
+        {"message.max.bytes", "4000000"},
+        {"queue.buffering.max.kbytes", "262144"},
+        {"reconnect.backoff.max.ms", "2000"},
+        {options->bootstrap == NULL ? NULL : "bootstrap.servers", options->bootstrap},
+        {NULL, NULL},
     };
     rd_kafka_conf_t *conf;
     const enum fault fault = kafka_conf_create(options->options, fixed, initial, &conf, out_reason);
@@ -74,17 +80,24 @@ enum fault sink_begin(struct sink *sink, struct reason *out_reason)
 
 enum fault sink_publish(struct sink *sink, const struct record *record, struct reason *out_reason)
 {
-    const char *topic = sink->options.names[record->topic];
-    rd_kafka_resp_err_t error = produce_record(sink->client, topic, record);
+    const char *name = sink->options.names[record->topic];
+    rd_kafka_topic_t **handle = &sink->topics[record->topic];
+    if (*handle == NULL)
+        *handle = rd_kafka_topic_new(sink->client, name, NULL);
+    if (*handle == NULL) {
+        reason_set(out_reason, "publish to %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+        return FAULT_TRANSACTION_ABORTED;
+    }
+    rd_kafka_resp_err_t error = produce_record(sink->client, *handle, record);
     /* Full: make room; the broker is slow or gone, and the transaction's time-out bounds the wait.
      */
     while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         (void)rd_kafka_poll(sink->client, 50);
-        error = produce_record(sink->client, topic, record);
+        error = produce_record(sink->client, *handle, record);
     }
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
         return FAULT_NONE;
-    reason_set(out_reason, "publish to %s: %s", topic, rd_kafka_err2str(error));
+    reason_set(out_reason, "publish to %s: %s", name, rd_kafka_err2str(error));
     return FAULT_TRANSACTION_ABORTED;
 }
 
@@ -109,7 +122,8 @@ static enum fault send_offsets(struct sink *sink, const rd_kafka_topic_partition
 enum fault sink_commit(struct sink *sink, const rd_kafka_topic_partition_list_t *offsets,
                        const struct source *group, struct reason *out_reason)
 {
-    enum fault fault = send_offsets(sink, offsets, group, out_reason);
+    enum fault fault =
+        offsets == NULL ? FAULT_NONE : send_offsets(sink, offsets, group, out_reason);
     if (fault != FAULT_NONE)
         return fault;
     fault = FAULT_KAFKA_UNREACHABLE;
@@ -151,6 +165,9 @@ void sink_close(struct sink *sink)
         return;
     (void)rd_kafka_purge(sink->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                            RD_KAFKA_PURGE_F_NON_BLOCKING);
+    for (size_t i = 0; i < TOPIC_COUNT; i++)
+        if (sink->topics[i] != NULL)
+            rd_kafka_topic_destroy(sink->topics[i]);
     rd_kafka_destroy(sink->client);
     heap_release(sink);
 }

@@ -13,6 +13,7 @@ struct sink;
 struct sink_options {
     const struct option_set *options;
     const char *transactional_id, *client;
+    const char *bootstrap;    /* where --kafka.bootstrap.servers does not say; NULL: it does */
     const char *const *names; /* topic names by enum topic */
 };
 enum { SINK_TRANSACTION_TIMEOUT_MS = 15000 };
@@ -24,7 +25,7 @@ MUST_USE enum fault sink_begin(struct sink *sink, struct reason *out_reason);
 MUST_USE enum fault sink_publish(struct sink *sink, const struct record *record,
                                  struct reason *out_reason);
 /* Outputs, then input offsets, in one transaction. group: the consumer whose membership fences the
- * offsets. */
+ * offsets. offsets NULL: there are none (a tool's transaction), and group is not looked at. */
 MUST_USE enum fault sink_commit(struct sink *sink, const rd_kafka_topic_partition_list_t *offsets,
                                 const struct source *group, struct reason *out_reason);
 MUST_USE enum fault sink_abort(struct sink *sink, struct reason *out_reason);

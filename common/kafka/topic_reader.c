@@ -2,7 +2,7 @@
 #include "clock/wall.h"
 #include "memory/heap.h"
 
-enum { READER_HEADERS_MAX = 64, READER_SILENCE_NS_PER_MS = 1000000 };
+enum { READER_SILENCE_NS_PER_MS = 1000000 };
 
 struct part {
     int64_t next; /* first offset not read; -1: from the beginning */
@@ -16,6 +16,10 @@ struct topic_reader {
     rd_kafka_t *handle; /* owned */
     struct part *parts; /* owned, [part_count] */
     int32_t part_count, open_count;
+    int32_t only;           /* the next run's only partition; -1: all */
+    int64_t only_end;       /* and the offset before which it ends */
+    struct header *headers; /* owned, [header_capacity]: of the record that is lent */
+    size_t header_capacity;
 };
 
 enum fault topic_reader_open(struct kafka_client *client, enum topic topic,
@@ -33,6 +37,7 @@ enum fault topic_reader_open(struct kafka_client *client, enum topic topic,
     reader->parts = heap_zeroed((size_t)count, sizeof *reader->parts);
     for (int32_t i = 0; i < count; i++)
         reader->parts[i].next = -1;
+    reader->only = -1;
     fault = kafka_client_consumer(client, "plumb-reader", &reader->handle, out_reason);
     if (fault != FAULT_NONE) {
         topic_reader_close(reader);
@@ -75,6 +80,21 @@ enum fault topic_reader_tail(struct topic_reader *reader, int64_t offsets,
     return FAULT_NONE;
 }
 
+void topic_reader_range(struct topic_reader *reader, int32_t partition, int64_t first, int64_t end)
+{
+    REQUIRE(partition >= 0);
+    REQUIRE(partition < reader->part_count);
+    REQUIRE(first >= 0);
+    reader->only = partition;
+    reader->only_end = end;
+    reader->parts[partition].next = first;
+}
+
+void topic_reader_stop(struct topic_reader *reader)
+{
+    reader->open_count = 0;
+}
+
 static enum fault assign(struct topic_reader *reader, struct reason *out_reason)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(reader->part_count);
@@ -84,7 +104,12 @@ static enum fault assign(struct topic_reader *reader, struct reason *out_reason)
     for (int32_t i = 0; i < reader->part_count && fault == FAULT_NONE; i++) {
         struct part *part = &reader->parts[i];
         int64_t low = 0;
+        part->done = true;
+        if (reader->only >= 0 && reader->only != i)
+            continue;
         fault = ends(reader, i, &low, &part->end, out_reason);
+        if (reader->only == i && reader->only_end < part->end)
+            part->end = reader->only_end;
         if (part->next < low)
             part->next = low;
         part->done = part->next >= part->end;
@@ -98,6 +123,7 @@ static enum fault assign(struct topic_reader *reader, struct reason *out_reason)
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
             fault = failed(reader, error, out_reason);
     }
+    reader->only = -1;
     rd_kafka_topic_partition_list_destroy(list);
     return fault;
 }
@@ -110,22 +136,30 @@ static void part_end(struct topic_reader *reader, struct part *part)
     reader->open_count--;
 }
 
-static void lend(const struct topic_reader *reader, const rd_kafka_message_t *message,
+/* How many headers the message has; they are in reader->headers. */
+static size_t take_headers(struct topic_reader *reader, const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *all;
+    if (rd_kafka_message_headers(message, &all) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    const size_t count = rd_kafka_header_cnt(all);
+    if (count > reader->header_capacity) {
+        reader->headers = heap_resized(reader->headers, count, sizeof *reader->headers);
+        reader->header_capacity = count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const void *value = NULL;
+        size_t size = 0;
+        (void)rd_kafka_header_get_all(all, i, &reader->headers[i].name, &value, &size);
+        reader->headers[i].value = span_of(value, size);
+    }
+    return count;
+}
+
+static void lend(struct topic_reader *reader, const rd_kafka_message_t *message,
                  void (*on_record)(void *context, const struct record *record), void *context)
 {
-    struct header headers[READER_HEADERS_MAX];
-    size_t count = 0;
-    rd_kafka_headers_t *all;
-    if (rd_kafka_message_headers(message, &all) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const void *value;
-        size_t size;
-        while (count < READER_HEADERS_MAX &&
-               rd_kafka_header_get_all(all, count, &headers[count].name, &value, &size) ==
-                   RD_KAFKA_RESP_ERR_NO_ERROR) {
-            headers[count].value = span_of(value, size);
-            count++;
-        }
-    }
+    const size_t count = take_headers(reader, message);
     rd_kafka_timestamp_type_t type;
     const struct record record = {.topic = reader->topic,
                                   .partition = message->partition,
@@ -133,7 +167,7 @@ static void lend(const struct topic_reader *reader, const rd_kafka_message_t *me
                                   .arrival_ms = rd_kafka_message_timestamp(message, &type),
                                   .key = span_of(message->key, message->key_len),
                                   .value = span_of(message->payload, message->len),
-                                  .headers = headers,
+                                  .headers = reader->headers,
                                   .header_count = count};
     on_record(context, &record);
 }
@@ -174,7 +208,7 @@ static enum fault take(struct topic_reader *reader, const rd_kafka_message_t *me
         lend(reader, message, on_record, context);
         part->next = message->offset + 1;
     }
-    if (message->offset + 1 >= part->end)
+    if (message->offset + 1 >= part->end && reader->open_count > 0)
         part_end(reader, part);
     return FAULT_NONE;
 }
@@ -243,5 +277,6 @@ void topic_reader_close(struct topic_reader *reader)
         rd_kafka_destroy(reader->handle);
     }
     heap_release(reader->parts);
+    heap_release(reader->headers);
     heap_release(reader);
 }

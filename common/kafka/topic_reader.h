@@ -18,6 +18,11 @@ MUST_USE enum fault topic_reader_open(struct kafka_client *client, enum topic to
 /* The next run begins at most so many offsets before each partition's end. */
 MUST_USE enum fault topic_reader_tail(struct topic_reader *reader, int64_t offsets,
                                       struct reason *out_reason);
+/* The next run, and only that, reads one partition: from offset `first` (or the first that there
+ * still is) to before `end`, as far as the log goes. */
+void topic_reader_range(struct topic_reader *reader, int32_t partition, int64_t first, int64_t end);
+/* From within on_record: the run ends with this record. */
+void topic_reader_stop(struct topic_reader *reader);
 /* To the end as it is now. The record's arrival_ms is Kafka's timestamp (-1: none); all is borrowed
  * for the call. A further run goes on where this one ended. */
 MUST_USE enum fault topic_reader_run(struct topic_reader *reader,

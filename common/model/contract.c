@@ -15,11 +15,11 @@ static const struct contract_key contract_keys[] = {
     {NULL, KEY_BUILT},
 };
 static const struct contract_key window_keys[] = {
-    {"pane", KEY_BUILT}, {"rolling", KEY_BUILT}, {"lateness", KEY_BUILT}, {"correction", KEY_BUILT},
-    {"skew", KEY_BUILT}, {"every", KEY_LATER},   {NULL, KEY_BUILT},
+    {"pane", KEY_BUILT},       {"rolling", KEY_BUILT},  {"lateness", KEY_BUILT},
+    {"correction", KEY_BUILT}, {"skew", KEY_BUILT},     {"on_skew", KEY_BUILT},
+    {"stale", KEY_BUILT},      {"on_stale", KEY_BUILT}, {"every", KEY_LATER},
+    {NULL, KEY_BUILT},
 };
-static const struct contract_key label_keys[] = {
-    {"ttl", KEY_NEEDED}, {"early", KEY_LATER}, {NULL, KEY_BUILT}};
 static const struct contract_choice tasks[] = {
     {"binary", TASK_BINARY},
     {"multiclass", TASK_MULTICLASS},
@@ -133,7 +133,9 @@ static bool read_windows(const struct contract_reader *reader, const struct yaml
         !contract_read_duration(reader, windows, "pane", &contract->pane_ms) ||
         !contract_read_duration(reader, windows, "lateness", &contract->lateness_ms) ||
         !contract_read_duration(reader, windows, "correction", &contract->correction_ms) ||
-        !contract_read_duration(reader, windows, "skew", &contract->skew_ms))
+        !contract_read_duration(reader, windows, "skew", &contract->skew_ms) ||
+        !contract_read_action(reader, windows, "on_skew", &contract->on_skew) ||
+        !contract_read_stale(reader, windows, &contract->stale_ms, &contract->on_stale))
         return false;
     if (contract->pane_ms == 0)
         return contract_read_refuse(reader, yaml_tree_get(windows, "pane"), "pane must not be 0");
@@ -160,9 +162,7 @@ static bool read_parts(const struct contract_reader *reader, const struct yaml_n
     const struct yaml_node *labels = yaml_tree_get(root, "labels");
     const struct yaml_node *monitors = yaml_tree_get(root, "monitors");
     const struct yaml_node *retrain = yaml_tree_get(root, "retrain");
-    return (labels == NULL ||
-            (contract_read_keys(reader, labels, "labels", label_keys) &&
-             contract_read_duration(reader, labels, "ttl", &contract->labels_ttl_ms))) &&
+    return (labels == NULL || contract_label_read(reader, labels, contract)) &&
            (monitors == NULL || contract_monitor_read(reader, monitors, contract)) &&
            (retrain == NULL || contract_retrain_read(reader, retrain, contract));
 }
@@ -201,11 +201,12 @@ void contract_destroy(struct contract *contract)
 {
     if (contract == NULL)
         return;
-    for (size_t i = 0; i < contract->column_count; i++) {
-        heap_release(contract->columns[i].name);
-        texts_destroy(contract->columns[i].values, contract->columns[i].value_count);
-    }
+    for (size_t i = 0; i < contract->column_count; i++)
+        contract_column_fini(&contract->columns[i]);
     heap_release(contract->columns);
+    if (contract->label != NULL)
+        contract_column_fini(contract->label);
+    heap_release(contract->label);
     for (size_t i = 0; i < contract->monitor_count; i++) {
         texts_destroy(contract->monitors[i].columns, contract->monitors[i].column_count);
         heap_release(contract->monitors[i].reference);

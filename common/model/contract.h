@@ -11,9 +11,11 @@
  */
 #ifndef CONTRACT_H
 #define CONTRACT_H
+#include "avro/plan.h"
 #include "check/fault.h"
 #include "check/reason.h"
 #include "memory/span.h"
+#include "model/pattern.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,16 +25,22 @@ enum violation_action { VIOLATION_FLAG, VIOLATION_REJECT, VIOLATION_COUNT };
 
 struct contract_column {
     char *name;
+    struct plan_path *sources; /* owned: where events have it, the first that a schema has;
+                                  [source_count], none: features, under its name */
+    size_t source_count;
     enum column_type type;
     bool required; /* default true: missing is rejected */
     bool has_range;
     double low, high; /* closed: low <= x <= high */
+    bool has_length;
+    uint64_t shortest, longest; /* characters (code points), both allowed; UINT64_MAX: no limit */
+    struct pattern *pattern;    /* owned; NULL: none */
     bool has_nulls_max_rate;
     double nulls_max_rate;
     char **values; /* allowed categories, [value_count]; NULL: any */
     size_t value_count;
     enum violation_action on_type;      /* default REJECT: type mismatch or missing */
-    enum violation_action on_violation; /* default FLAG: range, nulls, values */
+    enum violation_action on_violation; /* default FLAG: range, nulls, length, pattern, values */
     enum violation_action on_unseen;    /* default: on_violation */
 };
 
@@ -76,10 +84,14 @@ struct contract {
     size_t score_count;
     int64_t pane_ms, lateness_ms, correction_ms; /* defaults 1m, 30s, 1h */
     int64_t labels_ttl_ms;                       /* 0: not given */
+    struct contract_column *label; /* owned: the rules of labels, named "label"; NULL: any label */
     /* Windows that monitors use or `rolling` lists, ascending, each a multiple of pane. */
     int64_t *rolling_ms; /* [rolling_count] */
     size_t rolling_count;
     int64_t skew_ms; /* default CONTRACT_SKEW_MS */
+    /* How far behind its arrival an event's time, or a label's, may be; 0: any. */
+    int64_t stale_ms, label_stale_ms;
+    enum violation_action on_skew, on_stale, on_label_stale; /* default FLAG */
     struct contract_monitor *monitors;
     size_t monitor_count;
     struct contract_retrain retrain;

@@ -2,12 +2,15 @@
 #include "memory/heap.h"
 #include "model/contract_read.h"
 
+#include <math.h>
+
 static const struct contract_key column_keys[] = {
-    {"type", KEY_NEEDED},   {"range", KEY_BUILT},      {"nulls", KEY_BUILT},
-    {"values", KEY_BUILT},  {"required", KEY_BUILT},   {"on_violation", KEY_BUILT},
-    {"on_type", KEY_BUILT}, {"on_unseen", KEY_BUILT},  {"pii", KEY_LATER},
-    {"pattern", KEY_LATER}, {"references", KEY_LATER}, {"keep", KEY_LATER},
-    {"skew", KEY_LATER},    {NULL, KEY_BUILT},
+    {"type", KEY_NEEDED},      {"source", KEY_BUILT},    {"range", KEY_BUILT},
+    {"length", KEY_BUILT},     {"pattern", KEY_BUILT},   {"values", KEY_BUILT},
+    {"nulls", KEY_BUILT},      {"required", KEY_BUILT},  {"on_violation", KEY_BUILT},
+    {"on_type", KEY_BUILT},    {"on_unseen", KEY_BUILT}, {"pii", KEY_LATER},
+    {"references", KEY_LATER}, {"keep", KEY_LATER},      {"skew", KEY_LATER},
+    {NULL, KEY_BUILT},
 };
 static const struct contract_key null_keys[] = {{"max_rate", KEY_NEEDED}, {NULL, KEY_BUILT}};
 static const struct contract_choice types[] = {
@@ -15,8 +18,6 @@ static const struct contract_choice types[] = {
     {"boolean", COLUMN_BOOLEAN}, {"text", COLUMN_TEXT},
     {"id", COLUMN_ID},           {NULL, 0},
 };
-static const struct contract_choice actions[] = {
-    {"flag", VIOLATION_FLAG}, {"reject", VIOLATION_REJECT}, {"count", VIOLATION_COUNT}, {NULL, 0}};
 
 /* Monitors name these beside the features, so no feature may have their names. */
 static const char *const reserved[] = {"prediction", "score", "confidence", "latency_ms", "*"};
@@ -47,6 +48,67 @@ static bool read_range(const struct contract_reader *reader, const struct yaml_n
         return contract_read_refuse(reader, range, "range is empty: %s is above %s",
                                     range->items[0]->text, range->items[1]->text);
     column->has_range = true;
+    return true;
+}
+
+static bool has_text(enum column_type type)
+{
+    return type == COLUMN_TEXT || type == COLUMN_CATEGORY || type == COLUMN_ID;
+}
+
+/* A number of characters; .inf is no limit. */
+static bool read_size(const struct contract_reader *reader, const struct yaml_node *node,
+                      uint64_t *out_size)
+{
+    double number = 0;
+    if (!contract_read_number(reader, node, "length", &number))
+        return false;
+    if (number > 0x1p53) {
+        *out_size = UINT64_MAX;
+        return true;
+    }
+    if (number < 0 || number != floor(number))
+        return contract_read_refuse(reader, node, "length must be whole and not below 0, not %s",
+                                    node->text);
+    *out_size = (uint64_t)number;
+    return true;
+}
+
+static bool read_length(const struct contract_reader *reader, const struct yaml_node *map,
+                        struct contract_column *column)
+{
+    const struct yaml_node *length = yaml_tree_get(map, "length");
+    if (length == NULL)
+        return true;
+    if (!has_text(column->type))
+        return contract_read_refuse(reader, length,
+                                    "length is for columns of type text, category or id");
+    if (length->kind != YAML_LIST || length->count != 2)
+        return contract_read_refuse(reader, length, "length must be [shortest, longest]");
+    if (!read_size(reader, length->items[0], &column->shortest) ||
+        !read_size(reader, length->items[1], &column->longest))
+        return false;
+    if (column->shortest > column->longest)
+        return contract_read_refuse(reader, length, "length is empty: %s is above %s",
+                                    length->items[0]->text, length->items[1]->text);
+    column->has_length = true;
+    return true;
+}
+
+static bool read_pattern(const struct contract_reader *reader, const struct yaml_node *map,
+                         struct contract_column *column)
+{
+    const struct yaml_node *pattern = yaml_tree_get(map, "pattern");
+    if (pattern == NULL)
+        return true;
+    if (!has_text(column->type))
+        return contract_read_refuse(reader, pattern,
+                                    "pattern is for columns of type text, category or id");
+    if (pattern->kind != YAML_TEXT || pattern->text[0] == 0)
+        return contract_read_refuse(reader, pattern, "pattern must be a text");
+    struct reason reason = {""};
+    if (pattern_compile(pattern->text, &column->pattern, &reason) != FAULT_NONE)
+        return contract_read_refuse(reader, pattern, "%s", reason.text);
     return true;
 }
 
@@ -82,42 +144,69 @@ static bool read_values(const struct contract_reader *reader, const struct yaml_
 static bool read_actions(const struct contract_reader *reader, const struct yaml_node *map,
                          struct contract_column *column)
 {
-    int type = VIOLATION_REJECT, violation = VIOLATION_FLAG;
-    if (!contract_read_choice(reader, map, "on_type", actions, &type) ||
-        !contract_read_choice(reader, map, "on_violation", actions, &violation))
+    column->on_type = VIOLATION_REJECT;
+    column->on_violation = VIOLATION_FLAG;
+    if (!contract_read_action(reader, map, "on_type", &column->on_type) ||
+        !contract_read_action(reader, map, "on_violation", &column->on_violation))
         return false;
-    int unseen = violation;
-    if (!contract_read_choice(reader, map, "on_unseen", actions, &unseen))
-        return false;
+    column->on_unseen = column->on_violation;
     const struct yaml_node *on_unseen = yaml_tree_get(map, "on_unseen");
-    if (on_unseen != NULL && column->values == NULL)
-        return contract_read_refuse(reader, on_unseen, "on_unseen needs the column's values");
-    column->on_type = (enum violation_action)type;
-    column->on_violation = (enum violation_action)violation;
-    column->on_unseen = (enum violation_action)unseen;
+    if (!contract_read_action(reader, map, "on_unseen", &column->on_unseen))
+        return false;
+    return on_unseen == NULL || column->values != NULL ||
+           contract_read_refuse(reader, on_unseen, "on_unseen needs the column's values");
+}
+
+bool contract_column_read_rules(const struct contract_reader *reader, const struct yaml_node *map,
+                                struct contract_column *column)
+{
+    int type = COLUMN_NUMBER;
+    if (!contract_read_choice(reader, map, "type", types, &type))
+        return false;
+    column->type = (enum column_type)type;
+    return read_range(reader, map, column) && read_length(reader, map, column) &&
+           read_pattern(reader, map, column) && read_values(reader, map, column) &&
+           read_actions(reader, map, column);
+}
+
+/* Not a rule that a record can keep or break: so it is refused with what to write instead. */
+static bool refuse_distinct(const struct contract_reader *reader, const struct yaml_node *map)
+{
+    for (size_t i = 0; map->kind == YAML_MAP && i < map->count; i++)
+        if (strcmp(map->keys[i]->text, "distinct") == 0)
+            return contract_read_refuse(
+                reader, map->keys[i],
+                "'distinct' is known but not supported by this version of Plumbline: how many "
+                "values there are only a window can tell; `values` lists those allowed");
     return true;
 }
 
 static bool read_column(const struct contract_reader *reader, const struct yaml_node *map,
                         struct contract_column *column)
 {
-    if (!contract_read_keys(reader, map, "a column", column_keys))
+    if (!refuse_distinct(reader, map) ||
+        !contract_read_keys(reader, map, "a column", column_keys) ||
+        !contract_column_read_rules(reader, map, column) ||
+        !contract_source_read(reader, map, column))
         return false;
-    int type = COLUMN_NUMBER;
-    if (!contract_read_choice(reader, map, "type", types, &type))
-        return false;
-    column->type = (enum column_type)type;
     column->required = true;
-    if (!contract_read_flag(reader, map, "required", &column->required) ||
-        !read_range(reader, map, column) || !read_values(reader, map, column))
+    if (!contract_read_flag(reader, map, "required", &column->required))
         return false;
     const struct yaml_node *nulls = yaml_tree_get(map, "nulls");
-    if (nulls != NULL &&
-        (!contract_read_keys(reader, nulls, "nulls", null_keys) ||
-         !contract_read_share(reader, nulls, "max_rate", 1, &column->has_nulls_max_rate,
-                              &column->nulls_max_rate)))
-        return false;
-    return read_actions(reader, map, column);
+    return nulls == NULL ||
+           (contract_read_keys(reader, nulls, "nulls", null_keys) &&
+            contract_read_share(reader, nulls, "max_rate", 1, &column->has_nulls_max_rate,
+                                &column->nulls_max_rate));
+}
+
+void contract_column_fini(struct contract_column *column)
+{
+    heap_release(column->name);
+    for (size_t i = 0; i < column->value_count; i++)
+        heap_release(column->values[i]);
+    heap_release(column->values);
+    contract_source_fini(column);
+    pattern_destroy(column->pattern);
 }
 
 bool contract_column_read(const struct contract_reader *reader, const struct yaml_node *map,

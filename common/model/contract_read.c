@@ -232,6 +232,34 @@ bool contract_read_choice(const struct contract_reader *reader, const struct yam
     return false;
 }
 
+bool contract_read_action(const struct contract_reader *reader, const struct yaml_node *map,
+                          const char *key, enum violation_action *out_action)
+{
+    static const struct contract_choice actions[] = {{"flag", VIOLATION_FLAG},
+                                                     {"reject", VIOLATION_REJECT},
+                                                     {"count", VIOLATION_COUNT},
+                                                     {NULL, 0}};
+    int action = (int)*out_action;
+    if (!contract_read_choice(reader, map, key, actions, &action))
+        return false;
+    *out_action = (enum violation_action)action;
+    return true;
+}
+
+bool contract_read_stale(const struct contract_reader *reader, const struct yaml_node *map,
+                         int64_t *out_stale_ms, enum violation_action *out_action)
+{
+    const struct yaml_node *stale = yaml_tree_get(map, "stale");
+    const struct yaml_node *on_stale = yaml_tree_get(map, "on_stale");
+    if (!contract_read_duration(reader, map, "stale", out_stale_ms) ||
+        !contract_read_action(reader, map, "on_stale", out_action))
+        return false;
+    if (stale != NULL && *out_stale_ms == 0)
+        return contract_read_refuse(reader, stale, "stale must not be 0");
+    return on_stale == NULL || stale != NULL ||
+           contract_read_refuse(reader, on_stale, "on_stale needs stale");
+}
+
 bool contract_read_digits(const char **text, int64_t *out_number)
 {
     const char *next = *text + strspn(*text, " ");

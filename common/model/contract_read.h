@@ -55,6 +55,12 @@ bool contract_read_flag(const struct contract_reader *reader, const struct yaml_
                         const char *key, bool *out_flag);
 bool contract_read_choice(const struct contract_reader *reader, const struct yaml_node *map,
                           const char *key, const struct contract_choice choices[], int *out_value);
+/* reject, flag or count. */
+bool contract_read_action(const struct contract_reader *reader, const struct yaml_node *map,
+                          const char *key, enum violation_action *out_action);
+/* stale and on_stale; left alone: 0, not checked. */
+bool contract_read_stale(const struct contract_reader *reader, const struct yaml_node *map,
+                         int64_t *out_stale_ms, enum violation_action *out_action);
 /* The next run of decimal digits of *text, which moves behind it and the blanks around it. */
 bool contract_read_digits(const char **text, int64_t *out_number);
 char *contract_read_duration_text(int64_t ms, char scratch[32]); /* "90m", "1h", "1d" */
@@ -62,6 +68,16 @@ char *contract_read_duration_text(int64_t ms, char scratch[32]); /* "90m", "1h",
 /* The parts, in the order in which they are read; each exported by the file of its name. */
 bool contract_column_read(const struct contract_reader *reader, const struct yaml_node *map,
                           struct contract *contract);
+/* The rules that a column and a label have alike: type, range, length, pattern, values, on_… */
+bool contract_column_read_rules(const struct contract_reader *reader, const struct yaml_node *map,
+                                struct contract_column *column);
+/* `source` of a column (contract_source.c), and giving it back. */
+bool contract_source_read(const struct contract_reader *reader, const struct yaml_node *map,
+                          struct contract_column *column);
+void contract_source_fini(struct contract_column *column);
+void contract_column_fini(struct contract_column *column);
+bool contract_label_read(const struct contract_reader *reader, const struct yaml_node *map,
+                         struct contract *contract);
 bool contract_monitor_read(const struct contract_reader *reader, const struct yaml_node *list,
                            struct contract *contract);
 bool contract_retrain_read(const struct contract_reader *reader, const struct yaml_node *map,

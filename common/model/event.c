@@ -1,16 +1,13 @@
 #include "model/event.h"
-#include "avro/skim.h"
+#include "memory/arena.h"
 #include "memory/heap.h"
-#include "model/bag.h"
-#include "model/value.h"
 
 /* The years 1 to 9999: differences of such times cannot overflow, wherever they are taken. */
 #define TIME_MIN_MS INT64_C(-62135596800000)
 #define TIME_MAX_MS INT64_C(253402300799999)
 
-/* Where a field of the writer's event record goes. */
+/* What is wanted of every event; a contract's columns and scores come behind. */
 enum target {
-    TARGET_SKIP,
     TARGET_EVENT_ID,
     TARGET_EVENT_TIME,
     TARGET_MODEL_NAME,
@@ -27,27 +24,23 @@ enum target {
     TARGET_COUNT
 };
 
-/* What a target's type may be; a union may have it among its branches. */
-enum shape { SHAPE_TEXT, SHAPE_TIME, SHAPE_BAG, SHAPE_ANY };
-
 static const struct {
     const char *field;
-    enum shape shape;
-    const char *wanted;
+    enum plan_shape shape;
 } targets[TARGET_COUNT] = {
-    [TARGET_EVENT_ID] = {"event_id", SHAPE_TEXT, "a string"},
-    [TARGET_EVENT_TIME] = {"event_time", SHAPE_TIME, "a long, in milliseconds or with timestamp-"},
-    [TARGET_MODEL_NAME] = {"model_name", SHAPE_TEXT, "a string"},
-    [TARGET_MODEL_VERSION] = {"model_version", SHAPE_TEXT, "a string"},
-    [TARGET_FEATURES] = {"features", SHAPE_BAG, "a record or a map"},
-    [TARGET_PREDICTION] = {"prediction", SHAPE_ANY, ""},
-    [TARGET_REQUEST_ID] = {"request_id", SHAPE_TEXT, "a string"},
-    [TARGET_ENTITY_ID] = {"entity_id", SHAPE_TEXT, "a string"},
-    [TARGET_ROLE] = {"role", SHAPE_TEXT, "an enum or a string"},
-    [TARGET_STATUS] = {"status", SHAPE_TEXT, "an enum or a string"},
-    [TARGET_SCORES] = {"scores", SHAPE_BAG, "a map or a record"},
-    [TARGET_CONFIDENCE] = {"confidence", SHAPE_ANY, ""},
-    [TARGET_LATENCY] = {"latency_ms", SHAPE_ANY, ""},
+    [TARGET_EVENT_ID] = {"event_id", PLAN_TEXT},
+    [TARGET_EVENT_TIME] = {"event_time", PLAN_TIME},
+    [TARGET_MODEL_NAME] = {"model_name", PLAN_TEXT},
+    [TARGET_MODEL_VERSION] = {"model_version", PLAN_TEXT},
+    [TARGET_FEATURES] = {"features", PLAN_ITEMS},
+    [TARGET_PREDICTION] = {"prediction", PLAN_ANY},
+    [TARGET_REQUEST_ID] = {"request_id", PLAN_TEXT},
+    [TARGET_ENTITY_ID] = {"entity_id", PLAN_TEXT},
+    [TARGET_ROLE] = {"role", PLAN_TEXT},
+    [TARGET_STATUS] = {"status", PLAN_TEXT},
+    [TARGET_SCORES] = {"scores", PLAN_ITEMS},
+    [TARGET_CONFIDENCE] = {"confidence", PLAN_ANY},
+    [TARGET_LATENCY] = {"latency_ms", PLAN_ANY},
 };
 
 static const char *const role_names[] = {
@@ -59,11 +52,9 @@ static const char *const status_names[] = {[STATUS_OK] = "OK",
                                            [STATUS_ABSTAINED] = "ABSTAINED"};
 
 struct event_reader {
-    const struct schema_node *top;   /* borrowed: the whole of the bytes */
-    const struct schema_node *event; /* borrowed: top, or the type of its field `event` */
-    enum target *targets;            /* owned, [event->field_count] */
-    bool reads_columns;              /* there is a contract */
-    struct bag features, scores;
+    struct plan *plan;  /* owned */
+    bool has_contract;  /* else no feature is known, and none unknown */
+    size_t score_first; /* where the scores' values begin */
 };
 
 const char *event_role_name(enum event_role role)
@@ -80,94 +71,71 @@ const char *event_status_name(enum event_status status)
 
 /* ---- create ---- */
 
-static bool shape_takes(enum shape shape, const struct schema_node *node)
-{
-    switch (shape) {
-    case SHAPE_TEXT:
-        return node->kind == SCHEMA_STRING || node->kind == SCHEMA_ENUM;
-    case SHAPE_TIME:
-        return node->kind == SCHEMA_LONG && node->logical != LOGICAL_OTHER;
-    case SHAPE_BAG:
-        return node->kind == SCHEMA_RECORD || node->kind == SCHEMA_MAP;
-    case SHAPE_ANY:
-        return true;
-    }
-    UNREACHABLE("all shapes are above");
-}
-
-/* A union will do when one of its branches does: a record of another branch is refused when read.
- */
-static bool shape_fits(enum shape shape, const struct schema_node *node)
-{
-    if (node->kind != SCHEMA_UNION)
-        return shape_takes(shape, node);
-    for (size_t i = 0; i < node->field_count; i++)
-        if (shape_takes(shape, node->fields[i].type))
-            return true;
-    return false;
-}
-
-static enum target target_of(const char *field)
-{
-    for (size_t i = TARGET_SKIP + 1; i < TARGET_COUNT; i++)
-        if (strcmp(targets[i].field, field) == 0)
-            return (enum target)i;
-    return TARGET_SKIP;
-}
-
-/* The event itself, or what stands in a record of inference.validated. */
-static const struct schema_node *event_node(const struct schema_node *top)
+/* The event is the record itself, or stands in a record of inference.validated. */
+static bool is_within(const struct schema_node *top)
 {
     const struct schema_field *event = schema_field(top, "event");
     const struct schema_field *enrichment = schema_field(top, "enrichment");
-    const bool validated = event != NULL && enrichment != NULL &&
-                           event->type->kind == SCHEMA_RECORD &&
-                           enrichment->type->kind == SCHEMA_RECORD;
-    return validated ? event->type : top;
+    return event != NULL && enrichment != NULL && event->type->kind == SCHEMA_RECORD &&
+           enrichment->type->kind == SCHEMA_RECORD;
 }
 
-static enum fault find_targets(struct event_reader *reader, struct reason *reason)
+/* The wants of one reader, while its plan is made. */
+struct wish_list {
+    struct plan_want *wants; /* owned, [count] */
+    size_t count;
+    bool within;
+    struct arena *arena; /* owned: the paths */
+};
+
+static struct plan_path whole_path(const struct wish_list *list, const struct plan_path *path)
 {
-    bool found[TARGET_COUNT] = {false};
-    for (size_t i = 0; i < reader->event->field_count; i++) {
-        const struct schema_field *field = &reader->event->fields[i];
-        const enum target target = target_of(field->name);
-        reader->targets[i] = target;
-        found[target] = true;
-        if (target != TARGET_SKIP && !shape_fits(targets[target].shape, field->type)) {
-            reason_set(reason, "%s: must be %s", field->name, targets[target].wanted);
-            return FAULT_SCHEMA_INVALID;
-        }
+    const char **segments = arena_take(list->arena, (path->size + 1) * sizeof *segments);
+    size_t size = 0;
+    if (list->within)
+        segments[size++] = "event";
+    for (size_t i = 0; i < path->size; i++)
+        segments[size++] = path->segments[i];
+    return (struct plan_path){segments, size};
+}
+
+static void wish(struct wish_list *list, const struct plan_path *paths, size_t path_count,
+                 enum plan_shape shape)
+{
+    struct plan_path *whole = arena_take(list->arena, path_count * sizeof *whole);
+    for (size_t i = 0; i < path_count; i++)
+        whole[i] = whole_path(list, &paths[i]);
+    list->wants[list->count++] =
+        (struct plan_want){.paths = whole, .path_count = path_count, .shape = shape};
+}
+
+static void wish_named(struct wish_list *list, const char *field, const char *name)
+{
+    wish(list, &(struct plan_path){(const char *const[]){field, name}, 2}, 1, PLAN_ANY);
+}
+
+static struct wish_list wish_list_of(const struct schema_node *top, const struct contract *contract)
+{
+    const size_t column_count = contract == NULL ? 0 : contract->column_count;
+    const size_t score_count = contract == NULL ? 0 : contract->score_count;
+    struct wish_list list = {
+        .wants = heap_zeroed(TARGET_COUNT + column_count + score_count, sizeof *list.wants),
+        .within = is_within(top),
+        .arena = arena_create()};
+    for (size_t i = 0; i < TARGET_COUNT; i++) {
+        wish(&list, &(struct plan_path){&targets[i].field, 1}, 1, targets[i].shape);
+        list.wants[i].required = i <= TARGET_PREDICTION;
     }
-    for (size_t i = TARGET_SKIP + 1; i <= TARGET_PREDICTION; i++) {
-        if (!found[i]) {
-            reason_set(reason, "%s: the field is missing", targets[i].field);
-            return FAULT_SCHEMA_INVALID;
-        }
+    for (size_t i = 0; i < column_count; i++) {
+        const struct contract_column *column = &contract->columns[i];
+        if (column->source_count > 0)
+            wish(&list, column->sources, column->source_count, PLAN_ANY);
+        else
+            wish_named(&list, "features", column->name);
     }
-    return FAULT_NONE;
-}
-
-static const struct schema_node *field_type(const struct schema_node *record, const char *name)
-{
-    const struct schema_field *field = schema_field(record, name);
-    return field == NULL ? NULL : field->type;
-}
-
-static void open_bags(struct event_reader *reader, const struct contract *contract)
-{
-    struct bag *features = &reader->features, *scores = &reader->scores;
-    features->count = contract == NULL ? 0 : contract->column_count;
-    features->names = heap_zeroed(features->count, sizeof *features->names);
-    for (size_t i = 0; i < features->count; i++)
-        features->names[i] = span_text(contract->columns[i].name);
-    scores->count = contract == NULL ? 0 : contract->score_count;
-    scores->names = heap_zeroed(scores->count, sizeof *scores->names);
-    for (size_t i = 0; i < scores->count; i++)
-        scores->names[i] = span_text(contract->scores[i]);
-    bag_open(features, field_type(reader->event, "features"));
-    bag_open(scores, field_type(reader->event, "scores"));
-    reader->reads_columns = contract != NULL;
+    for (size_t i = 0; i < score_count; i++)
+        wish_named(&list, "scores", contract->scores[i]);
+    return list;
 }
 
 enum fault event_reader_create(const struct schema *writer, const struct contract *contract,
@@ -175,21 +143,21 @@ enum fault event_reader_create(const struct schema *writer, const struct contrac
 {
     REQUIRE(writer != NULL);
     REQUIRE(out_reader != NULL);
-    const struct schema_node *top = schema_root(writer);
-    if (top->kind != SCHEMA_RECORD) {
+    if (schema_root(writer)->kind != SCHEMA_RECORD) {
         reason_set(out_reason, "an event must be a record");
         return FAULT_SCHEMA_INVALID;
     }
-    struct event_reader *reader = heap_zeroed(1, sizeof *reader);
-    reader->top = top;
-    reader->event = event_node(top);
-    reader->targets = heap_zeroed(reader->event->field_count, sizeof *reader->targets);
-    const enum fault fault = find_targets(reader, out_reason);
-    if (fault != FAULT_NONE) {
-        event_reader_destroy(reader);
+    struct wish_list list = wish_list_of(schema_root(writer), contract);
+    struct plan *plan = NULL;
+    const enum fault fault = plan_create(writer, list.wants, list.count, &plan, out_reason);
+    heap_release(list.wants);
+    arena_destroy(list.arena);
+    if (fault != FAULT_NONE)
         return fault;
-    }
-    open_bags(reader, contract);
+    struct event_reader *reader = heap_zeroed(1, sizeof *reader);
+    reader->plan = plan;
+    reader->has_contract = contract != NULL;
+    reader->score_first = TARGET_COUNT + (contract == NULL ? 0 : contract->column_count);
     *out_reader = reader;
     return FAULT_NONE;
 }
@@ -198,56 +166,47 @@ void event_reader_destroy(struct event_reader *reader)
 {
     if (reader == NULL)
         return;
-    bag_close(&reader->features);
-    bag_close(&reader->scores);
-    heap_release(reader->targets);
+    plan_destroy(reader->plan);
     heap_release(reader);
 }
 
-/* ---- read: each function returns false with skim's fault and text set ---- */
+/* ---- read ---- */
 
-static bool malformed(struct skim *skim, const char *what)
+static bool malformed(struct reason *reason, enum target target, const char *what)
 {
-    return skim_fail(skim, FAULT_RECORD_MALFORMED, what);
+    reason_set(reason, "%s: %s", targets[target].field, what);
+    return false;
 }
 
-/* Null leaves the text as it is; required ones are checked at the end. A zero byte would cut the
- * text where it is used as a C string. */
-static bool read_id(struct skim *skim, const struct schema_node *node, struct span *out)
+/* Null leaves the text empty; required ones are checked by who reads them. A zero byte would cut
+ * the text where it is used as a C string. */
+static bool take_id(const struct value *values, enum target target, struct span *out,
+                    struct reason *reason)
 {
-    struct value value;
-    if (!value_read(skim, node, 1, &value))
-        return false;
-    if (value.kind == VALUE_NULL)
+    const struct value *value = &values[target];
+    if (value->kind == VALUE_NULL || value->kind == VALUE_MISSING)
         return true;
-    if (value.kind != VALUE_TEXT)
-        return malformed(skim, "not a text");
-    if (value.text.size != 0 && memchr(value.text.bytes, 0, value.text.size) != NULL)
-        return malformed(skim, "a text with a zero byte");
-    *out = value.text;
+    if (value->kind != VALUE_TEXT)
+        return malformed(reason, target, "not a text");
+    if (value->text.size != 0 && memchr(value->text.bytes, 0, value->text.size) != NULL)
+        return malformed(reason, target, "a text with a zero byte");
+    *out = value->text;
     return true;
 }
 
-static bool read_time(struct skim *skim, const struct schema_node *node, int64_t *out)
+static bool take_required_id(const struct value *values, enum target target, struct span *out,
+                             struct reason *reason)
 {
-    if (!value_branch(skim, &node))
-        return false;
-    if (!shape_takes(SHAPE_TIME, node))
-        return malformed(skim, "not a time");
-    if (!wire_read_long(&skim->wire, out))
-        return malformed(skim, "the bytes end, or no integer");
-    if (node->logical == LOGICAL_TIMESTAMP_MICROS) /* rounded down, before 1970 too */
-        *out = *out / 1000 - (*out % 1000 < 0 ? 1 : 0);
-    return (*out >= TIME_MIN_MS && *out <= TIME_MAX_MS) ||
-           malformed(skim, "not between the years 1 and 9999");
+    return take_id(values, target, out, reason) &&
+           (out->size > 0 || malformed(reason, target, "is null or empty"));
 }
 
 /* The index of a name; null leaves *out as it is. */
-static bool read_name(struct skim *skim, const struct schema_node *node, const char *const *names,
-                      size_t count, size_t *out)
+static bool take_name(const struct value *values, enum target target, const char *const *names,
+                      size_t count, size_t *out, struct reason *reason)
 {
     struct span name = {0};
-    if (!read_id(skim, node, &name))
+    if (!take_id(values, target, &name, reason))
         return false;
     if (name.bytes == NULL)
         return true;
@@ -257,123 +216,48 @@ static bool read_name(struct skim *skim, const struct schema_node *node, const c
             return true;
         }
     }
-    return malformed(skim, "not one of its names");
+    return malformed(reason, target, "not one of its names");
 }
 
-static bool read_role(struct skim *skim, const struct schema_node *node, struct event *event)
+static bool take_items(const struct value *values, enum target target, size_t *out_unknown,
+                       struct reason *reason)
 {
-    size_t role = ROLE_CHAMPION;
-    if (!read_name(skim, node, role_names, COUNT_OF(role_names), &role))
+    const struct value *value = &values[target];
+    if (value->kind == VALUE_OTHER)
+        return malformed(reason, target, "neither a record nor a map");
+    *out_unknown = value->kind == VALUE_LONG ? (size_t)value->integer : 0;
+    return true;
+}
+
+static bool take_time(const struct value *values, int64_t *out_ms, struct reason *reason)
+{
+    const struct value *value = &values[TARGET_EVENT_TIME];
+    if (value->kind != VALUE_LONG)
+        return malformed(reason, TARGET_EVENT_TIME, "not a time");
+    *out_ms = value->integer;
+    return (*out_ms >= TIME_MIN_MS && *out_ms <= TIME_MAX_MS) ||
+           malformed(reason, TARGET_EVENT_TIME, "not between the years 1 and 9999");
+}
+
+static bool take_all(const struct value *values, struct event *event, struct reason *reason)
+{
+    size_t role = ROLE_CHAMPION, status = STATUS_OK, ignored = 0;
+    if (!take_required_id(values, TARGET_EVENT_ID, &event->event_id, reason) ||
+        !take_required_id(values, TARGET_MODEL_NAME, &event->model_name, reason) ||
+        !take_required_id(values, TARGET_MODEL_VERSION, &event->model_version, reason) ||
+        !take_id(values, TARGET_REQUEST_ID, &event->request_id, reason) ||
+        !take_id(values, TARGET_ENTITY_ID, &event->entity_id, reason) ||
+        !take_time(values, &event->event_time_ms, reason) ||
+        !take_name(values, TARGET_ROLE, role_names, COUNT_OF(role_names), &role, reason) ||
+        !take_name(values, TARGET_STATUS, status_names, COUNT_OF(status_names), &status, reason) ||
+        !take_items(values, TARGET_FEATURES, &event->unknown_features, reason) ||
+        !take_items(values, TARGET_SCORES, &ignored, reason))
         return false;
     event->role = (enum event_role)role;
-    return true;
-}
-
-static bool read_status(struct skim *skim, const struct schema_node *node, struct event *event)
-{
-    size_t status = STATUS_OK;
-    if (!read_name(skim, node, status_names, COUNT_OF(status_names), &status))
-        return false;
     event->status = (enum event_status)status;
+    if (event->request_id.size == 0)
+        event->request_id = event->event_id;
     return true;
-}
-
-static bool read_target(struct event_reader *reader, struct skim *skim, enum target target,
-                        const struct schema_node *node, struct event *event)
-{
-    size_t ignored = 0;
-    switch (target) {
-    case TARGET_EVENT_ID:
-        return read_id(skim, node, &event->event_id);
-    case TARGET_EVENT_TIME:
-        return read_time(skim, node, &event->event_time_ms);
-    case TARGET_MODEL_NAME:
-        return read_id(skim, node, &event->model_name);
-    case TARGET_MODEL_VERSION:
-        return read_id(skim, node, &event->model_version);
-    case TARGET_FEATURES:
-        return reader->reads_columns
-                   ? bag_read(skim, &reader->features, node, &event->unknown_features)
-                   : skim_over(skim, node, 1);
-    case TARGET_PREDICTION:
-        return value_read(skim, node, 1, &event->prediction);
-    case TARGET_REQUEST_ID:
-        return read_id(skim, node, &event->request_id);
-    case TARGET_ENTITY_ID:
-        return read_id(skim, node, &event->entity_id);
-    case TARGET_ROLE:
-        return read_role(skim, node, event);
-    case TARGET_STATUS:
-        return read_status(skim, node, event);
-    case TARGET_SCORES:
-        return reader->reads_columns ? bag_read(skim, &reader->scores, node, &ignored)
-                                     : skim_over(skim, node, 1);
-    case TARGET_CONFIDENCE:
-        return value_read(skim, node, 1, &event->confidence);
-    case TARGET_LATENCY:
-        return value_read(skim, node, 1, &event->latency_ms);
-    case TARGET_SKIP:
-    case TARGET_COUNT:
-        break;
-    }
-    return skim_over(skim, node, 1);
-}
-
-static enum fault fault_at(const struct skim *skim, const char *field, struct reason *reason)
-{
-    reason_set(reason, "%s: %s", field, skim->what);
-    return skim->fault;
-}
-
-static enum fault read_event(struct event_reader *reader, struct skim *skim, struct event *event,
-                             struct reason *reason)
-{
-    for (size_t i = 0; i < reader->event->field_count; i++) {
-        const struct schema_field *field = &reader->event->fields[i];
-        if (!read_target(reader, skim, reader->targets[i], field->type, event))
-            return fault_at(skim, field->name, reason);
-    }
-    return FAULT_NONE;
-}
-
-static enum fault read_top(struct event_reader *reader, struct skim *skim, struct event *event,
-                           struct reason *reason)
-{
-    if (reader->event == reader->top)
-        return read_event(reader, skim, event, reason);
-    for (size_t i = 0; i < reader->top->field_count; i++) {
-        const struct schema_field *field = &reader->top->fields[i];
-        enum fault fault = FAULT_NONE;
-        if (strcmp(field->name, "event") == 0)
-            fault = read_event(reader, skim, event, reason);
-        else if (!skim_over(skim, field->type, 1))
-            fault = fault_at(skim, field->name, reason);
-        if (fault != FAULT_NONE)
-            return fault;
-    }
-    return FAULT_NONE;
-}
-
-static enum fault check_whole(const struct skim *skim, const struct event *event,
-                              struct reason *reason)
-{
-    const struct {
-        const char *field;
-        struct span text;
-    } required[] = {{"event_id", event->event_id},
-                    {"model_name", event->model_name},
-                    {"model_version", event->model_version}};
-    for (size_t i = 0; i < COUNT_OF(required); i++) {
-        if (required[i].text.size == 0) {
-            reason_set(reason, "%s: is null or empty", required[i].field);
-            return FAULT_RECORD_MALFORMED;
-        }
-    }
-    if (skim->wire.next != skim->wire.end) {
-        reason_set(reason, "bytes are left over");
-        return FAULT_RECORD_MALFORMED;
-    }
-    return FAULT_NONE;
 }
 
 enum fault event_read(struct event_reader *reader, struct span bytes, struct event *out_event,
@@ -381,17 +265,19 @@ enum fault event_read(struct event_reader *reader, struct span bytes, struct eve
 {
     REQUIRE(reader != NULL);
     REQUIRE(out_event != NULL);
-    bag_clear(&reader->features);
-    bag_clear(&reader->scores);
-    struct skim skim = skim_of(bytes);
-    struct event event = {.columns = reader->features.values, .scores = reader->scores.values};
-    enum fault fault = read_top(reader, &skim, &event, out_reason);
-    if (fault == FAULT_NONE)
-        fault = check_whole(&skim, &event, out_reason);
+    const enum fault fault = plan_run(reader->plan, bytes, out_reason);
     if (fault != FAULT_NONE)
         return fault;
-    if (event.request_id.size == 0)
-        event.request_id = event.event_id;
+    const struct value *values = plan_values(reader->plan);
+    struct event event = {.prediction = values[TARGET_PREDICTION],
+                          .confidence = values[TARGET_CONFIDENCE],
+                          .latency_ms = values[TARGET_LATENCY],
+                          .columns = values + TARGET_COUNT,
+                          .scores = values + reader->score_first};
+    if (!take_all(values, &event, out_reason))
+        return FAULT_RECORD_MALFORMED;
+    if (!reader->has_contract)
+        event.unknown_features = 0;
     *out_event = event;
     return FAULT_NONE;
 }

@@ -7,6 +7,7 @@
 enum {
     BATCH_MAX = 1000,         /* records taken before signals, Redis and HTTP get their turn */
     SINK_WAITING_MAX = 50000, /* records not acknowledged: beyond, nothing more is taken */
+    ROOM_EVERY = 50,          /* records taken between two looks at that: a look takes locks */
     IDLE_ALLOWANCE_MS =
         250, /* how long after the broker's time a record may still turn up (DESIGN.md 2.3) */
     STALL_ALLOWANCE_MS = 2500, /* after a stall: more than source.c's reconnect.backoff.max.ms */
@@ -61,13 +62,23 @@ enum fault driver_publish(struct driver *driver)
             return fault;
         }
         driver->urgent = driver->urgent || is_awaited(topic);
-        metric_count(driver->metrics, "records_published_total", topic_row(topic)->name, 1);
+        tally_add(driver->tally, "records_published_total", topic_row(topic)->name, 1);
     }
-    for (size_t i = 0; i < outputs_counts_size(outputs); i++) {
-        const struct output_count *count = outputs_count_at(outputs, i);
-        metric_count(driver->metrics, count->metric, count->label, count->more);
+    const struct tally *counts = outputs_counts(outputs);
+    for (size_t i = 0; i < tally_size(counts); i++) {
+        const struct tally_entry *count = tally_at(counts, i);
+        tally_add(driver->tally, count->metric, count->label, count->more);
     }
     return FAULT_NONE;
+}
+
+static void tell_counts(struct driver *driver)
+{
+    for (size_t i = 0; i < tally_size(driver->tally); i++) {
+        const struct tally_entry *count = tally_at(driver->tally, i);
+        metric_count(driver->metrics, count->metric, count->label, count->more);
+    }
+    tally_clear(driver->tally);
 }
 
 static size_t input_of(const struct seat *seat, enum topic topic)
@@ -104,7 +115,9 @@ enum fault driver_fold(struct driver *driver, struct seat *seat,
 {
     struct header headers[HEADERS_MAX];
     struct record record = source_record(message, headers, HEADERS_MAX, driver->service->origin);
-    if (driver->service->origin)
+    if (driver->service->origin && !live) /* what it was is in no log: the shard was reminded */
+        record.arrival_ms = shard_lift(seat->shard, record.topic, 0);
+    else if (driver->service->origin)
         record.arrival_ms =
             arrival_ms != NULL ? *arrival_ms : driver_arrival(driver, seat, message, &record);
     if (live && driver_begin(driver) != FAULT_NONE)
@@ -114,10 +127,9 @@ enum fault driver_fold(struct driver *driver, struct seat *seat,
     if (fault == FAULT_NONE && live) {
         driver->taken = true;
         driver->record_count++;
-        driver->last_record_ns = monotonic_now_ns();
         if (driver->first_record_ns == 0)
-            driver->first_record_ns = driver->last_record_ns;
-        metric_count(driver->metrics, "records_taken_total", topic_row(record.topic)->name, 1);
+            driver->first_record_ns = driver->turned_ns;
+        tally_add(driver->tally, "records_taken_total", topic_row(record.topic)->name, 1);
         fault = driver_publish(driver);
     }
     outputs_clear(driver->outputs);
@@ -143,7 +155,7 @@ enum fault driver_take(struct driver *driver, struct source_message *message)
     }
     if (live)
         fault = driver_catch_up(driver, seat, k);
-    if (fault == FAULT_NONE && driver->arrival == ARRIVAL_EVENT_TIME)
+    if (fault == FAULT_NONE && live && driver->arrival == ARRIVAL_EVENT_TIME)
         return driver_queue(driver, seat, message);
     if (fault == FAULT_NONE)
         fault = driver_fold(driver, seat, message, NULL, live);
@@ -227,7 +239,7 @@ static void raise_idle(struct driver *driver)
     for (size_t i = 0; i < driver->seat_count; i++) {
         struct seat *seat = driver->seats[i];
         for (size_t k = 0; k < seat->input_count; k++) {
-            /* An origin has nothing that follows from time: it only passes the clock on. */
+            /* An origin publishes nothing that follows from time: it passes the clock on. */
             if (seat->at_end[k])
                 ENSURE(shard_raise(seat->shard, seat->inputs[k].topic,
                                    broker_ms - IDLE_ALLOWANCE_MS, driver->outputs) == FAULT_NONE);
@@ -320,13 +332,18 @@ static void take_batch(struct driver *driver)
         if (fault == FAULT_NONE && driver->seats[i]->waiting_count > 0)
             fault = driver_settle(driver, driver->seats[i], false);
     }
-    for (int i = 0; i < BATCH_MAX && more && fault == FAULT_NONE && may_take(driver); i++) {
+    const uint64_t taken_before = driver->record_count;
+    for (int i = 0; i < BATCH_MAX && more && fault == FAULT_NONE; i++) {
+        if (i % ROOM_EVERY == 0 && !may_take(driver))
+            break;
         fault = take_next(driver, &more);
         if (driver->busy || driver->stopping || driver->revoking) {
             driver_wake(driver);
             return;
         }
     }
+    if (driver->record_count != taken_before)
+        driver->last_record_ns = monotonic_now_ns();
     drained = !more; /* nothing waits behind what cannot be taken */
     if (fault != FAULT_TABLE_BEHIND) {
         atomic_store(&driver->ready_records, 1);
@@ -463,6 +480,7 @@ void driver_step(struct driver *driver)
     }
     driver->stepping = true;
     step(driver);
+    tell_counts(driver);
     driver->stepping = false;
 }
 

@@ -118,6 +118,7 @@ struct driver {
     rd_kafka_topic_partition_list_t *offsets;    /* owned: of the job under way */
     bool revoking;                               /* the group wants the partitions back */
     struct outputs *outputs;                     /* owned */
+    struct tally *tally;                         /* owned: counts of this turn of the loop */
     struct changes *changes;                     /* owned */
     struct source_message blocked; /* a record that names what the tables do not hold yet */
     bool transaction_open, taken;  /* taken: something since the last commit */

@@ -204,8 +204,9 @@ static void publish(struct in_process *driver, struct stage *stage)
         if (driver->options.on_output != NULL)
             driver->options.on_output(driver->options.context, &record);
     }
-    for (size_t i = 0; i < outputs_counts_size(outputs); i++) {
-        const struct output_count *count = outputs_count_at(outputs, i);
+    const struct tally *counts = outputs_counts(outputs);
+    for (size_t i = 0; i < tally_size(counts); i++) {
+        const struct tally_entry *count = tally_at(counts, i);
         metric_count(stage->metrics, count->metric, count->label, count->more);
     }
     outputs_clear(outputs);

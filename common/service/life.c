@@ -170,6 +170,7 @@ enum fault driver_open(struct driver *driver, struct reason *out_reason)
     name_topics(driver);
     driver->catalog = catalog_create();
     driver->outputs = outputs_create();
+    driver->tally = tally_create();
     driver->changes = changes_create();
     atomic_store(&driver->ready_records, 1);
     const enum fault fault = driver_open_registry(driver, out_reason);
@@ -241,6 +242,7 @@ void driver_close(struct driver *driver)
     if (driver->offsets != NULL)
         rd_kafka_topic_partition_list_destroy(driver->offsets);
     outputs_destroy(driver->outputs);
+    tally_destroy(driver->tally);
     changes_destroy(driver->changes);
     catalog_destroy(driver->catalog);
     driver->catalog = NULL;

@@ -10,8 +10,7 @@ struct outputs {
     struct arena *arena;  /* owned */
     struct output *items; /* owned, [capacity] */
     size_t size, capacity;
-    struct output_count *counts; /* owned, [counts_capacity]; texts borrowed from the arena */
-    size_t counts_size, counts_capacity;
+    struct tally *counts;  /* owned */
     struct buffer scratch; /* one encoded value */
 };
 
@@ -39,6 +38,7 @@ struct outputs *outputs_create(void)
 {
     struct outputs *outputs = heap_zeroed(1, sizeof *outputs);
     outputs->arena = arena_create();
+    outputs->counts = tally_create();
     return outputs;
 }
 
@@ -61,7 +61,9 @@ void outputs_publish(struct outputs *outputs, const struct output *output)
     for (size_t i = 0; i < output->header_count; i++) {
         const struct span name = span_text(output->headers[i].name);
         headers[i].name = (const char *)arena_span(outputs->arena, name).bytes;
-        headers[i].value = arena_span(outputs->arena, output->headers[i].value);
+        headers[i].value = output->headers[i].value; /* Kafka tells no value from an empty one */
+        if (headers[i].value.bytes != NULL)
+            headers[i].value = arena_span(outputs->arena, headers[i].value);
     }
     item->headers = headers;
 }
@@ -115,27 +117,7 @@ void outputs_publish_event(struct outputs *outputs, enum topic topic, struct spa
 void outputs_count(struct outputs *outputs, const char *metric, const char *label, double more)
 {
     REQUIRE(outputs != NULL);
-    for (size_t i = outputs->counts_size; i > 0 && i + 8 > outputs->counts_size; i--) {
-        struct output_count *count = &outputs->counts[i - 1];
-        const bool same_label =
-            (label == NULL && count->label == NULL) ||
-            (label != NULL && count->label != NULL && strcmp(label, count->label) == 0);
-        if (same_label && strcmp(count->metric, metric) == 0) {
-            count->more += more;
-            return;
-        }
-    }
-    if (outputs->counts_size == outputs->counts_capacity) {
-        outputs->counts_capacity =
-            outputs->counts_capacity == 0 ? 16 : outputs->counts_capacity * 2;
-        outputs->counts =
-            heap_resized(outputs->counts, outputs->counts_capacity, sizeof *outputs->counts);
-    }
-    struct output_count *count = &outputs->counts[outputs->counts_size++];
-    count->metric = (const char *)arena_span(outputs->arena, span_text(metric)).bytes;
-    count->label =
-        label == NULL ? NULL : (const char *)arena_span(outputs->arena, span_text(label)).bytes;
-    count->more = more;
+    tally_add(outputs->counts, metric, label, more);
 }
 
 size_t outputs_size(const struct outputs *outputs)
@@ -149,15 +131,9 @@ const struct output *outputs_at(const struct outputs *outputs, size_t index)
     return &outputs->items[index];
 }
 
-size_t outputs_counts_size(const struct outputs *outputs)
+const struct tally *outputs_counts(const struct outputs *outputs)
 {
-    return outputs->counts_size;
-}
-
-const struct output_count *outputs_count_at(const struct outputs *outputs, size_t index)
-{
-    REQUIRE(index < outputs->counts_size);
-    return &outputs->counts[index];
+    return outputs->counts;
 }
 
 struct record outputs_record(const struct outputs *outputs, size_t index, int32_t partition,
@@ -177,7 +153,7 @@ void outputs_clear(struct outputs *outputs)
 {
     arena_reset(outputs->arena);
     outputs->size = 0;
-    outputs->counts_size = 0;
+    tally_clear(outputs->counts);
 }
 
 void outputs_destroy(struct outputs *outputs)
@@ -186,7 +162,7 @@ void outputs_destroy(struct outputs *outputs)
         return;
     arena_destroy(outputs->arena);
     heap_release(outputs->items);
-    heap_release(outputs->counts);
+    tally_destroy(outputs->counts);
     buffer_fini(&outputs->scratch);
     heap_release(outputs);
 }

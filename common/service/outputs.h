@@ -8,17 +8,12 @@
 #ifndef OUTPUTS_H
 #define OUTPUTS_H
 #include "service/service.h"
-
-struct output_count {
-    const char *metric, *label; /* label NULL: none */
-    double more;
-};
+#include "service/tally.h"
 
 struct outputs *outputs_create(void);
 size_t outputs_size(const struct outputs *outputs);
 const struct output *outputs_at(const struct outputs *outputs, size_t index);
-size_t outputs_counts_size(const struct outputs *outputs);
-const struct output_count *outputs_count_at(const struct outputs *outputs, size_t index);
+const struct tally *outputs_counts(const struct outputs *outputs);
 /* The record that a consumer would see; borrowed from the outputs. */
 struct record outputs_record(const struct outputs *outputs, size_t index, int32_t partition,
                              int64_t offset);

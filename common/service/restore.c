@@ -349,6 +349,15 @@ static void begin_empty(const struct seat *seat, struct shard *shard)
     }
 }
 
+/* What is before the committed offset is about to be replayed. */
+static void remind(const struct seat *seat, struct shard *shard)
+{
+    for (size_t k = 0; k < seat->input_count; k++) {
+        if (shard_position(shard, seat->inputs[k].topic) < seat->live_from[k])
+            shard_remind(shard, span_text(seat->marks[k].recall), seat->live_from[k]);
+    }
+}
+
 /* Time at inputs that need no replay. */
 static enum fault catch_up(struct driver *driver, struct seat *seat)
 {
@@ -393,6 +402,7 @@ static enum fault load(struct driver *driver, struct seat *seat)
         shard_destroy(shard);
         return fault;
     }
+    remind(seat, shard);
     seat->shard = shard;
     for (size_t i = 0; i < seat->entry_count && from_kafka; i++)
         changes_put(seat->unsaved, seat->entries[i].field, seat->entries[i].bytes);

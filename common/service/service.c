@@ -42,6 +42,8 @@ static int configure(const struct service *service, struct option_set *options, 
             return refuse(&reason, 2);
         }
     }
+    if (service->check != NULL && service->check(options, &reason) != FAULT_NONE)
+        return refuse(&reason, 2);
     if (option_flag(options, "print-config")) {
         option_print(options);
         return 0;

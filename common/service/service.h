@@ -79,6 +79,8 @@ struct service {
     bool endless; /* no span of input determines the state (open alerts, budgets): what changed goes
                      into service.snapshots in every transaction, and nothing is ever replayed */
     const struct option_row *options;
+    /* What no single row can judge: OPTION_INVALID with a reason. NULL: nothing. */
+    enum fault (*check)(const struct option_set *options, struct reason *out_reason);
     const struct metric_row *metrics;
     /* Where a record itself says from which source it came and when it arrived there
      * (inference.validated): lets stream time move between clocks. NULL: clocks only. false: the
@@ -99,11 +101,21 @@ struct service {
     /* Not endless: the first input offset from which a replay, into an empty shard, gives this
      * state, once time is told again; INT64_MAX: none is needed. NULL: none ever is. */
     int64_t (*needs)(const void *shard);
+    /* What a replay from there has to be told, because no record says it: the arrivals that an
+     * origin's driver gave are in no log, and a replay does not give them again (arrival_ms is then
+     * the time known before it). One word without spaces, committed with the offset; nothing
+     * appended: there is nothing to tell. NULL: never. */
+    void (*recall)(const void *shard, struct buffer *out_word);
+    /* Into a shard that was opened, and loaded where there was something to load, before the replay
+     * of the records before `end`: the word that was committed at `end`. Empty: none, or not kept.
+     */
+    void (*remind)(void *shard, struct span word, int64_t end);
     /* Not endless: the span of input that determines the state of a model under this contract: the
      * retention of the inputs must be longer (plumb apply). NULL: 0. */
     int64_t (*horizon_ms)(const struct contract *contract);
     void (*save)(void *shard, struct changes *changes);
     /* One stored entry; called for each, in any order, before anything else. STATE_MALFORMED.
+     * STATE_CONFLICT: written under other options; as without any entry, it is rebuilt from Kafka.
      * TABLE_BEHIND: come again. */
     enum fault (*load)(void *shard, struct span field, struct span bytes);
     void (*close)(void *shard);

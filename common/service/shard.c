@@ -1,5 +1,6 @@
 #include "service/shard.h"
 #include "memory/heap.h"
+#include "service/mark.h"
 
 #define SHARD_TIME_FIELD                                                                           \
     "plumb.time."                  /* a state entry of our own; services' fields never start so */
@@ -197,6 +198,20 @@ int64_t shard_needs(const struct shard *shard, enum topic topic)
         first = time < first ? time : first;
     }
     return first < position ? first : position;
+}
+
+void shard_recall(const struct shard *shard, struct buffer *out)
+{
+    const size_t before = out->size;
+    if (shard->service->recall != NULL)
+        shard->service->recall(shard->state, out);
+    ENSURE(out->size - before < MARK_RECALL_SIZE);
+}
+
+void shard_remind(struct shard *shard, struct span word, int64_t end)
+{
+    if (shard->service->remind != NULL)
+        shard->service->remind(shard->state, word, end);
 }
 
 enum fault shard_reach(struct shard *shard, enum topic topic, int64_t stream_time_ms,

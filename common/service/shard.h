@@ -48,6 +48,10 @@ int64_t shard_stream_time(const struct shard *shard, enum topic topic); /* 0: no
 /* The first offset from which a replay into an empty shard gives this state; at most the position.
  */
 int64_t shard_needs(const struct shard *shard, enum topic topic);
+/* What a replay from there has to be told (service.h). Appends to out; at most MARK_RECALL_SIZE - 1
+ * characters. */
+void shard_recall(const struct shard *shard, struct buffer *out);
+void shard_remind(struct shard *shard, struct span word, int64_t end);
 /* What Kafka remembers of an input at the position reached: stream time is at least this. Told to
  * the service as other time is. */
 MUST_USE enum fault shard_reach(struct shard *shard, enum topic topic, int64_t stream_time_ms,

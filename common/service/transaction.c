@@ -88,13 +88,17 @@ static enum fault send_clocks(struct driver *driver)
 static void list_offset(struct driver *driver, const struct seat *seat, size_t input)
 {
     const enum topic topic = seat->inputs[input].topic;
-    const struct mark mark = {.clock_ms = seat->sent_ms,
-                              .time_ms = shard_stream_time(seat->shard, topic),
-                              .replay = shard_needs(seat->shard, topic),
-                              .before_ms = seat->before_ms,
-                              .epoch = seat->epoch,
-                              .partitions = driver->partitions[topic]};
+    struct mark mark = {.clock_ms = seat->sent_ms,
+                        .time_ms = shard_stream_time(seat->shard, topic),
+                        .replay = shard_needs(seat->shard, topic),
+                        .before_ms = seat->before_ms,
+                        .epoch = seat->epoch,
+                        .partitions = driver->partitions[topic]};
     struct buffer text = {0};
+    shard_recall(seat->shard, &text);
+    if (text.size > 0)
+        memcpy(mark.recall, text.bytes, text.size);
+    buffer_clear(&text);
     mark_write(&mark, &text);
     rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(
         driver->offsets, driver->names[topic], seat->inputs[input].partition);

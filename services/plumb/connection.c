@@ -23,8 +23,7 @@ int connection_open(const char *command, const struct option_set *options,
     return PLUMB_DONE;
 }
 
-/* A topic that is not there is no error of usage: the installation is not complete. */
-static int fail(const char *command, enum fault fault, const struct reason *reason)
+int connection_fail(const char *command, enum fault fault, const struct reason *reason)
 {
     const int code = plumb_fail(command, fault, reason);
     return fault == FAULT_OPTION_INVALID ? PLUMB_CONFIGURATION : code;
@@ -68,14 +67,14 @@ static int run(const char *command, struct kafka_client *client, enum topic topi
     struct reason reason;
     enum fault fault = topic_reader_open(client, topic, &reader, &reason);
     if (fault != FAULT_NONE)
-        return fail(command, fault, &reason);
+        return connection_fail(command, fault, &reason);
     fault = topic_reader_run(reader, on_record, reading, &reason);
     topic_reader_close(reader);
     if (reading->wrong > 0)
         plumb_say(command, "%s: %llu records do not decode; the first: %s",
                   kafka_client_topic(client, topic), (unsigned long long)reading->wrong,
                   reading->reason.text);
-    return fault == FAULT_NONE ? PLUMB_DONE : fail(command, fault, &reason);
+    return fault == FAULT_NONE ? PLUMB_DONE : connection_fail(command, fault, &reason);
 }
 
 int connection_read(const char *command, struct kafka_client *client, enum topic topic,
@@ -99,7 +98,7 @@ int connection_partitions(const char *command, struct kafka_client *client, enum
 {
     struct reason reason;
     const enum fault fault = kafka_client_require(client, topic, out_count, &reason);
-    return fault == FAULT_NONE ? PLUMB_DONE : fail(command, fault, &reason);
+    return fault == FAULT_NONE ? PLUMB_DONE : connection_fail(command, fault, &reason);
 }
 
 void connection_publish(struct kafka_client *client, enum topic topic, int32_t partition_count,

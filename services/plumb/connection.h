@@ -12,6 +12,9 @@
 
 MUST_USE int connection_open(const char *command, const struct option_set *options,
                              struct kafka_client **out_client);
+/* Says the reason; as plumb_fail, but a topic that is not there is no error of usage: the
+ * installation is not complete. */
+int connection_fail(const char *command, enum fault fault, const struct reason *reason);
 /* Every record of the topic that has a value, from the beginning to the end as it is now; clock
  * records are passed over, records that do not decode are counted and said. */
 MUST_USE int connection_read(const char *command, struct kafka_client *client, enum topic topic,

@@ -18,7 +18,11 @@ struct listing {
     const struct listing_column *columns; /* borrowed; NULL: none told */
     struct row *rows;                     /* owned, [capacity] */
     size_t count, capacity;
+    size_t page;    /* rows after which they are printed, unsorted; 0: at the end, sorted */
+    size_t printed; /* rows that are out */
 };
+
+static void print_rows(struct listing *listing, FILE *out);
 
 struct listing *listing_open(const char *form)
 {
@@ -33,6 +37,12 @@ struct listing *listing_open(const char *form)
 void listing_columns(struct listing *listing, const struct listing_column *columns)
 {
     listing->columns = columns;
+}
+
+void listing_page(struct listing *listing, size_t rows)
+{
+    REQUIRE(rows > 0);
+    listing->page = rows;
 }
 
 static int append(const char *bytes, size_t size, void *context)
@@ -63,6 +73,8 @@ void listing_add(struct listing *listing, json_t *object)
                                                    .order = presentation_order(object),
                                                    .text = text_of(object)};
     json_decref(object);
+    if (listing->count == listing->page)
+        print_rows(listing, stdout);
 }
 
 size_t listing_count(const struct listing *listing)
@@ -303,25 +315,35 @@ static void print_tables(const struct listing *listing, FILE *out)
     }
 }
 
+/* Prints the rows that are there, and lets them go. */
+static void print_rows(struct listing *listing, FILE *out)
+{
+    if (listing->count > 1 && listing->page == 0)
+        qsort(listing->rows, listing->count, sizeof *listing->rows, row_order);
+    if (listing->form == LISTING_TABLE && listing->count > 0) {
+        if (listing->printed > 0)
+            (void)fputc('\n', out);
+        print_tables(listing, out);
+    }
+    for (size_t i = 0; i < listing->count; i++) {
+        if (listing->form == LISTING_JSON)
+            (void)fputs(listing->printed + i == 0 ? "[\n" : ",\n", out);
+        if (listing->form != LISTING_TABLE)
+            (void)fputs(listing->rows[i].text, out);
+        if (listing->form == LISTING_JSONL)
+            (void)fputc('\n', out);
+        heap_release(listing->rows[i].text);
+    }
+    listing->printed += listing->count;
+    listing->count = 0;
+}
+
 bool listing_print(struct listing *listing, FILE *out)
 {
     REQUIRE(listing != NULL);
-    if (listing->count > 1)
-        qsort(listing->rows, listing->count, sizeof *listing->rows, row_order);
-    if (listing->form == LISTING_TABLE)
-        print_tables(listing, out);
+    print_rows(listing, out);
     if (listing->form == LISTING_JSON)
-        (void)fputs("[", out);
-    for (size_t i = 0; listing->form != LISTING_TABLE && i < listing->count; i++) {
-        const bool first = i == 0;
-        if (listing->form == LISTING_JSON)
-            (void)fputs(first ? "\n" : ",\n", out);
-        (void)fputs(listing->rows[i].text, out);
-        if (listing->form == LISTING_JSONL)
-            (void)fputc('\n', out);
-    }
-    if (listing->form == LISTING_JSON)
-        (void)fputs(listing->count == 0 ? "]\n" : "\n]\n", out);
+        (void)fputs(listing->printed == 0 ? "[]\n" : "\n]\n", out);
     return fflush(out) == 0 && ferror(out) == 0;
 }
 

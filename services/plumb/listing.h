@@ -6,7 +6,7 @@
  * in the next line; nothing is cut off. Records of different kinds are different tables.
  *
  * Owner    caller of listing_open().     Thread  one at a time.
- * Memory   the text of every row until it is printed.
+ * Memory   the text of every row until it is printed; with listing_page at most a page of them.
  */
 #ifndef LISTING_H
 #define LISTING_H
@@ -32,6 +32,9 @@ struct listing;
 struct listing *listing_open(const char *form); /* "table", "json", "jsonl" (--output) */
 /* The columns of objects that presentation.h does not know; borrowed, NULL-ended. */
 void listing_columns(struct listing *listing, const struct listing_column *columns);
+/* From now on rows stay in the order in which they are added, and every `rows` of them are printed
+ * to the standard output at once: for lists of any length. A table has its titles on each page. */
+void listing_page(struct listing *listing, size_t rows);
 void listing_add(struct listing *listing, json_t *object); /* takes the object */
 size_t listing_count(const struct listing *listing);
 /* Prints to out. true: all was written. A table without rows is no line at all. */

@@ -28,7 +28,7 @@ static const struct command commands[] = {
     {"decisions", plumb_results_run, "list rollout decisions"},
     {"signals", plumb_results_run, "list signals to the serving apps"},
     {"panes", plumb_results_run, "list closed panes"},
-    {"dead-letters", plumb_dead_letters_run, "list refused records, and the reasons there are"},
+    {"dead-letters", plumb_dead_letters_run, "list and show refused records, send them back"},
     {"ledger", plumb_ledger_run, "compare the topics: nothing lost, nothing twice"},
     {"state", plumb_state_run, "show what services would start from, or reset it"},
     {"analyze", plumb_analyze_run, "the whole pipeline over files, without Kafka"},

@@ -11,6 +11,7 @@
 #include "retrainer/retrainer.h"
 #include "service/in_process.h"
 #include "validator/validator.h"
+#include "validator/validator_rows.h"
 #include "windower/windower.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ static const struct option_row rows[] = {
     {"labels", OPTION_TEXT, NULL, NULL, "JSONL(.gz) file of labels", false},
     {"partitions", OPTION_NUMBER, "1", NULL, "partitions of each topic: the result is the same",
      false},
+    VALIDATOR_ROWS_OPTIONS,
     {NULL, OPTION_FLAG, NULL, NULL, NULL, false},
 };
 
@@ -201,14 +203,31 @@ static enum fault analyze(struct analysis *analysis, const struct option_set *op
         reason_set(reason, "--partitions: from 1 to 1024");
         return FAULT_OPTION_INVALID;
     }
+    fault = validator_rows_check(options, reason);
+    if (fault != FAULT_NONE)
+        return fault;
     analysis->driver =
         in_process_create(&(struct in_process_options){.services = flow,
                                                        .partition_count = (int32_t)partitions,
                                                        .batch = BATCH,
+                                                       .options = options,
                                                        .on_output = on_output,
                                                        .context = analysis});
     fault = publish_models(analysis, reason);
     return fault == FAULT_NONE ? run_log(analysis, reason) : fault;
+}
+
+/* The bound is a partition's: a live run with more of them may not have reached it. */
+static void warn_of_bound(const struct analysis *analysis)
+{
+    const double cut = in_process_count(analysis->driver, validator_service.name,
+                                        "duplicates_horizon_cut_total", NULL);
+    if (cut > 0)
+        plumb_say(
+            "analyze",
+            "--duplicates-max was reached: the horizon of duplicates was cut %.0f times; with "
+            "more, or with the --partitions of a live run, the result may differ",
+            cut);
 }
 
 static void print_counts(const struct analysis *analysis)
@@ -248,6 +267,8 @@ int plumb_analyze_run(int argc, char **argv)
         exit_code = listing_print(analysis.listing, stdout) ? PLUMB_DONE : PLUMB_OUR_FAULT;
     if (fault == FAULT_NONE && exit_code != PLUMB_DONE)
         plumb_say(spec.command, "the result cannot be written: %s", strerror(errno));
+    if (fault == FAULT_NONE)
+        warn_of_bound(&analysis);
     if (fault == FAULT_NONE && analysis.is_table)
         print_counts(&analysis);
     listing_destroy(analysis.listing);

@@ -1,16 +1,17 @@
-/* plumb dead-letters: lists refused records; `plumb dead-letters reasons` lists why a record can be
- * refused or marked. */
+/* plumb dead-letters: finds the verb. Without one it lists, as it did before there were any. */
 #include "arguments.h"
-#include "connection.h"
+#include "dead_letters.h"
 #include "listing.h"
 #include "plumb.h"
-#include "presentation.h"
 
-static const struct option_row rows[] = {
-    {.name = "reason", .kind = OPTION_TEXT, .help = "only with this reason"},
-    {.name = "column", .kind = OPTION_TEXT, .help = "only of this column"},
-    {.name = "since", .kind = OPTION_TEXT, .help = "only refused from this time on"},
-    {.name = NULL},
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"list", dead_letters_list},
+    {"show", dead_letters_show},
+    {"requeue", dead_letters_requeue},
+    {"reasons", dead_letters_reasons},
 };
 
 static const struct {
@@ -26,80 +27,41 @@ static const struct listing_column reason_columns[] = {
     {NULL, NULL, LISTING_TEXT},
 };
 
-static int list_reasons(const struct option_set *options)
+int dead_letters_reasons(int argc, char **argv)
 {
+    int code;
+    struct option_set *options = arguments_read(
+        &(struct arguments_spec){.command = "dead-letters reasons",
+                                 .usage = "plumb dead-letters reasons [--output json]",
+                                 .summary = "Lists why a record can be refused or marked.",
+                                 .parts = ARGUMENTS_OUTPUT},
+        argc, argv, &code);
+    if (options == NULL)
+        return code;
     struct listing *listing = listing_open(option_text(options, "output"));
     listing_columns(listing, reason_columns);
     for (size_t i = 0; i < COUNT_OF(reasons); i++)
         listing_add(listing, json_pack("{s:s, s:s}", "reason", reasons[i].reason, "sentence",
                                        reasons[i].sentence));
+    option_set_destroy(options);
     return listing_close(listing) ? PLUMB_DONE : PLUMB_OUR_FAULT;
-}
-
-struct dead_letters_run {
-    const struct option_set *options;
-    int64_t since_ms;
-    struct listing *listing;
-};
-
-static bool fits(const struct dead_letters_run *run, const json_t *object, const char *name)
-{
-    const char *wanted = option_text(run->options, name);
-    const char *text = json_string_value(json_object_get(object, name));
-    return wanted == NULL || (text != NULL && strcmp(text, wanted) == 0);
-}
-
-static void on_record(void *context, const struct record *record)
-{
-    struct dead_letters_run *run = context;
-    json_t *object = presentation_of_dead_letter(record);
-    if (record->arrival_ms >= run->since_ms && fits(run, object, "reason") &&
-        fits(run, object, "column"))
-        listing_add(run->listing, object);
-    else
-        json_decref(object);
-}
-
-static int list(struct dead_letters_run *run)
-{
-    struct kafka_client *client;
-    int code = connection_open("dead-letters", run->options, &client);
-    if (code != PLUMB_DONE)
-        return code;
-    run->listing = listing_open(option_text(run->options, "output"));
-    code = connection_read_raw("dead-letters", client, TOPIC_INFERENCE_DEAD_LETTER, on_record, run);
-    if (code != PLUMB_DONE)
-        listing_destroy(run->listing);
-    else if (!listing_close(run->listing))
-        code = PLUMB_OUR_FAULT;
-    kafka_client_close(client);
-    return code;
 }
 
 int plumb_dead_letters_run(int argc, char **argv)
 {
-    int code;
-    struct option_set *options = arguments_read(
-        &(struct arguments_spec){.command = "dead-letters",
-                                 .usage =
-                                     "plumb dead-letters [reasons] [--reason R] [--since TIME]",
-                                 .summary = "Lists refused records, or the reasons there are.",
-                                 .rows = rows,
-                                 .parts = ARGUMENTS_KAFKA | ARGUMENTS_OUTPUT,
-                                 .most = 1},
-        argc, argv, &code);
-    if (options == NULL)
-        return code;
-    struct dead_letters_run run = {.options = options};
-    if (option_positional_count(options) == 1 &&
-        strcmp(option_positional(options, 0), "reasons") == 0) {
-        code = list_reasons(options);
-    } else if (option_positional_count(options) == 1) {
-        plumb_say("dead-letters", "reasons, not '%s'", option_positional(options, 0));
-        code = PLUMB_USAGE;
-    } else if (arguments_time("dead-letters", options, "since", INT64_MIN, &run.since_ms, &code)) {
-        code = list(&run);
+    REQUIRE(argc >= 1);
+    if (argc == 1 || argv[1][0] == '-')
+        return dead_letters_list(argc, argv);
+    const char *names[COUNT_OF(verbs) + 1] = {NULL};
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        names[i] = verbs[i].name;
+        if (strcmp(verbs[i].name, argv[1]) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
     }
-    option_set_destroy(options);
-    return code;
+    const char *near = option_nearest(argv[1], names);
+    if (near != NULL)
+        plumb_say("dead-letters", "no such verb: '%s' (did you mean %s?)", argv[1], near);
+    else
+        plumb_say("dead-letters", "no such verb: '%s' (list, show, requeue or reasons)", argv[1]);
+    return PLUMB_USAGE;
 }

@@ -1,6 +1,6 @@
 #include "dead_letter.h"
 
-enum { ADDED_MAX = 9, KEY_AND_HEADERS_MAX = 64 * 1024, NUMBER_SIZE = 24 };
+enum { ADDED_MAX = 10, KEY_AND_HEADERS_MAX = 64 * 1024, NUMBER_SIZE = 24 };
 
 static size_t key_and_headers_size(const struct record *record);
 static size_t headers_kept(const struct record *record, struct header *out_headers);
@@ -36,11 +36,18 @@ void dead_letter_publish(struct outputs *outputs, struct arena *arena, const str
                                               .header_count = count});
 }
 
+static bool is_requeued_header(const struct header *header)
+{
+    return header->value.size <= DEAD_LETTER_REQUEUED_MAX &&
+           strcmp(header->name, DEAD_LETTER_REQUEUED) == 0;
+}
+
 static size_t key_and_headers_size(const struct record *record)
 {
     size_t size = record->key.size;
     for (size_t i = 0; i < record->header_count; i++)
-        size += strlen(record->headers[i].name) + record->headers[i].value.size;
+        if (!is_requeued_header(&record->headers[i])) /* as large as it was when it first came */
+            size += strlen(record->headers[i].name) + record->headers[i].value.size;
     return size;
 }
 
@@ -98,6 +105,11 @@ static size_t headers_added(struct arena *arena, const struct record *record,
         out_headers[count++] = (struct header){"plumb.column", span_text(column)};
     if (detail[0] != '\0')
         out_headers[count++] = (struct header){"plumb.detail", span_text(detail)};
+    /* Also where its headers are too large to be kept: else a loop of requeuing could not be seen.
+     */
+    const struct header *requeued = record_header(record, DEAD_LETTER_REQUEUED);
+    if (requeued != NULL && is_requeued_header(requeued))
+        out_headers[count++] = *requeued;
     ENSURE(count <= ADDED_MAX);
     return count;
 }

@@ -10,8 +10,11 @@
 #include "memory/arena.h"
 #include "memory/heap.h"
 #include "model/enrichment.h"
+#include "seen_ids.h"
 #include "source_json.h"
 #include "source_time.h"
+#include "time_rules.h"
+#include "validator_rows.h"
 #include "window/span_time.h"
 
 #define VALIDATOR_MAGIC 0x76616c69u
@@ -20,13 +23,17 @@ enum { EVENT_SIZE_MAX = 1024 * 1024, SOURCE_SIZE = 300 };
 struct validator {
     uint32_t magic;
     const struct catalog *catalog; /* borrowed */
+    char source[SOURCE_SIZE];      /* "topic:partition" */
     enum writer_kind kind;         /* of the input topic */
     enum framing framing;
     struct known_writers writers;
     struct table *rules; /* owned: contract's address → owned struct column_rules */
-    const struct contract *last_contract; /* of the event before: most likely this one's too */
-    struct chosen_revisions chosen;       /* the state */
-    struct enrichment enrichment;         /* reused, as all below */
+    const struct contract *last_contract;  /* of the event before: most likely this one's too */
+    const struct contract *rules_contract; /* of last_rules */
+    const struct column_rules *last_rules; /* borrowed from rules */
+    struct chosen_revisions chosen;        /* the state, as the next */
+    struct seen_ids *seen;        /* owned; NULL: labels, or duplicates are not looked for */
+    struct enrichment enrichment; /* reused, as all below */
     struct buffer encoded, validated;
     struct arena *arena; /* of one record */
 };
@@ -46,55 +53,30 @@ static bool take_json(struct validator *validator, const struct record *record,
 static bool take_event(struct validator *validator, const struct record *record,
                        const struct passed *passed, struct outputs *outputs,
                        struct rejection *rejection);
-static bool take_label(struct validator *validator, const struct record *record,
-                       const struct passed *passed, struct outputs *outputs);
+static const struct contract *label_contract(const struct validator *validator,
+                                             const struct label *label);
+static void stamp(struct validator *validator, const struct contract *contract, int64_t time_ms,
+                  const struct record *record, struct outputs *outputs);
+static void take_label(struct validator *validator, const struct record *record,
+                       const struct passed *passed, const struct verdict *verdict,
+                       struct outputs *outputs);
+static bool was_seen(struct validator *validator, const struct record *record, struct span event_id,
+                     struct outputs *outputs);
 static const struct column_rules *rules_of(struct validator *validator,
                                            const struct contract *contract);
-static void count_event(const struct validator *validator, const struct event *event,
-                        enum lateness lateness, const uint32_t *counts, struct outputs *outputs);
+static void count_event(const struct event *event, enum lateness lateness,
+                        const struct verdict *verdict, struct outputs *outputs);
 static void publish(struct validator *validator, const struct record *record,
                     const struct passed *passed, struct outputs *outputs);
 
-static const struct metric_row validator_metrics[] = {
-    {"events_seen_total", METRIC_COUNTER, "Records of inference.events taken.", NULL},
-    {"events_validated_total", METRIC_COUNTER, "Events that passed.", NULL},
-    {"events_counted_total", METRIC_COUNTER, "Events that passed and were on time.", NULL},
-    {"events_late_total", METRIC_COUNTER, "Events that passed and were late.", NULL},
-    {"events_too_late_total", METRIC_COUNTER, "Events that passed, too late for any window.", NULL},
-    {"events_future_total", METRIC_COUNTER, "Events that passed, ahead of their arrival.", NULL},
-    {"events_duplicate_total", METRIC_COUNTER, "Events that passed, seen before.", NULL},
-    {"events_rejected_total", METRIC_COUNTER, "Events refused, by reason.", "reason"},
-    {"events_flagged_total", METRIC_COUNTER, "Violations let through and marked, by reason.",
-     "reason"},
-    {"violations_counted_total", METRIC_COUNTER, "Violations let through and only counted.",
-     "reason"},
-    {"features_unknown_total", METRIC_COUNTER, "Features that the contract does not name.", NULL},
-    {"fields_unknown_total", METRIC_COUNTER, "JSON fields passed over: no schema of ours has them.",
-     NULL},
-    {"contract_late_total", METRIC_COUNTER,
-     "Contract revisions first read after events that they should have judged.", "model"},
-    {"schemas_published_total", METRIC_COUNTER, "Schemas published to model.schemas.", NULL},
-    {"labels_seen_total", METRIC_COUNTER, "Records of ground.truth taken.", NULL},
-    {"labels_validated_total", METRIC_COUNTER, "Labels that passed.", NULL},
-    {"labels_rejected_total", METRIC_COUNTER, "Labels refused, by reason.", "reason"},
-    {.name = NULL},
-};
-
-static const struct option_row validator_options[] = {
-    {"framing.inference.events", OPTION_CHOICE, "auto", FRAMING_CHOICES,
-     "how events say what their bytes are", false},
-    {"framing.ground.truth", OPTION_CHOICE, "auto", FRAMING_CHOICES,
-     "how labels say what their bytes are", false},
-    {.name = NULL},
-};
-
+/* plumb analyze, whose files are JSON, has no such options. */
 static enum framing framing_of(const struct service_environment *environment)
 {
-    if (environment->options == NULL)
-        return FRAMING_AUTO;
-    return framing_named(option_text(environment->options, environment->topic == TOPIC_GROUND_TRUTH
-                                                               ? "framing.ground.truth"
-                                                               : "framing.inference.events"));
+    const char *option = environment->topic == TOPIC_GROUND_TRUTH ? "framing.ground.truth"
+                                                                  : "framing.inference.events";
+    const bool is_known =
+        environment->options != NULL && option_is_known(environment->options, option);
+    return is_known ? framing_named(option_text(environment->options, option)) : FRAMING_AUTO;
 }
 
 static void *validator_open(const struct service_environment *environment)
@@ -102,12 +84,17 @@ static void *validator_open(const struct service_environment *environment)
     struct validator *validator = heap_zeroed(1, sizeof *validator);
     validator->magic = VALIDATOR_MAGIC;
     validator->catalog = environment->catalog;
+    (void)snprintf(validator->source, sizeof validator->source, "%s:%d",
+                   topic_row(environment->topic)->name, (int)environment->partition);
     validator->kind = environment->topic == TOPIC_GROUND_TRUTH ? WRITER_LABEL : WRITER_EVENT;
     validator->framing = framing_of(environment);
     known_writers_open(&validator->writers, environment->catalog, validator->kind);
     validator->rules = table_create();
     validator->arena = arena_create();
     chosen_revisions_open(&validator->chosen);
+    struct seen_ids_options seen;
+    if (validator->kind == WRITER_EVENT && validator_rows_seen_ids(environment->options, &seen))
+        validator->seen = seen_ids_create(&seen);
     return validator;
 }
 
@@ -210,14 +197,62 @@ static enum fault validator_event_time(void *memory, const struct record *record
     return FAULT_NONE;
 }
 
+static enum fault validator_advance(void *memory, enum topic topic, int64_t stream_time_ms,
+                                    struct outputs *outputs)
+{
+    struct validator *validator = validator_of(memory);
+    (void)topic;
+    (void)outputs;
+    if (validator->seen != NULL)
+        seen_ids_advance(validator->seen, stream_time_ms);
+    return FAULT_NONE;
+}
+
+/* The choice of revisions is not rebuilt: no record's fate depends on it. */
+static int64_t validator_needs(const void *memory)
+{
+    const struct validator *validator = memory;
+    return validator->seen == NULL ? INT64_MAX : seen_ids_needs(validator->seen);
+}
+
+/* The horizon is no contract's: that of the default. */
+static int64_t validator_horizon_ms(const struct contract *contract)
+{
+    (void)contract;
+    return VALIDATOR_ROWS_HORIZON_MS;
+}
+
+static void validator_recall(const void *memory, struct buffer *out_word)
+{
+    const struct validator *validator = memory;
+    if (validator->seen != NULL)
+        seen_ids_recall(validator->seen, out_word);
+}
+
+static void validator_remind(void *memory, struct span word, int64_t end)
+{
+    struct validator *validator = validator_of(memory);
+    if (validator->seen != NULL)
+        seen_ids_remind(validator->seen, word, end);
+}
+
 static void validator_save(void *memory, struct changes *changes)
 {
-    chosen_revisions_save(&validator_of(memory)->chosen, changes);
+    struct validator *validator = validator_of(memory);
+    chosen_revisions_save(&validator->chosen, changes);
+    if (validator->seen != NULL)
+        seen_ids_save(validator->seen, changes);
 }
 
 static enum fault validator_load(void *memory, struct span field, struct span bytes)
 {
-    return chosen_revisions_load(&validator_of(memory)->chosen, field, bytes);
+    struct validator *validator = validator_of(memory);
+    const size_t prefix = strlen(SEEN_IDS_FIELD);
+    if (field.size < prefix || memcmp(field.bytes, SEEN_IDS_FIELD, prefix) != 0)
+        return chosen_revisions_load(&validator->chosen, field, bytes);
+    /* Where they are not looked for any more, the rebuilt state is without them. */
+    return validator->seen == NULL ? FAULT_STATE_CONFLICT
+                                   : seen_ids_load(validator->seen, field, bytes);
 }
 
 static void validator_close(void *memory)
@@ -229,6 +264,7 @@ static void validator_close(void *memory)
     known_writers_close(&validator->writers);
     table_destroy(validator->rules);
     chosen_revisions_close(&validator->chosen);
+    seen_ids_destroy(validator->seen);
     enrichment_fini(&validator->enrichment);
     buffer_fini(&validator->encoded);
     buffer_fini(&validator->validated);
@@ -244,11 +280,17 @@ const struct service validator_service = {
     .tables = {TOPIC_MODEL_CONTRACTS, TOPIC_MODEL_SCHEMAS, TOPIC_MODEL_VERSIONS},
     .origin = true,
     .names_schemas = true,
-    .options = validator_options,
-    .metrics = validator_metrics,
+    .options = validator_rows_options,
+    .check = validator_rows_check,
+    .metrics = validator_rows_metrics,
     .event_time = validator_event_time,
     .open = validator_open,
     .handle = validator_handle,
+    .advance = validator_advance,
+    .needs = validator_needs,
+    .horizon_ms = validator_horizon_ms,
+    .recall = validator_recall,
+    .remind = validator_remind,
     .save = validator_save,
     .load = validator_load,
     .close = validator_close,
@@ -279,7 +321,20 @@ static bool label_from(struct validator *validator, const struct record *record,
     if (!label_check(value, &label, rejection))
         return false;
     passed->event_id = label.event_id;
-    return take_label(validator, record, passed, outputs);
+    struct verdict verdict;
+    enrichment_clear(&validator->enrichment);
+    verdict_begin(&verdict, &validator->enrichment, rejection);
+    const struct contract *contract = label_contract(validator, &label);
+    if (contract != NULL) {
+        const struct time_rules times = time_rules_of_labels(contract);
+        if (!column_rules_judge_label(rules_of(validator, contract), &label.value, &verdict) ||
+            !time_rules_judge(&times, "label_time", label.label_time_ms, record->arrival_ms,
+                              &verdict))
+            return false;
+        stamp(validator, contract, label.label_time_ms, record, outputs);
+    }
+    take_label(validator, record, passed, &verdict, outputs);
+    return true;
 }
 
 static bool take_avro(struct validator *validator, const struct record *record,
@@ -367,24 +422,26 @@ static bool take_event(struct validator *validator, const struct record *record,
     struct event event;
     if (!event_resolve(validator, passed->known->writer, passed->body, &event, rejection))
         return false;
+    if (validator->seen != NULL)
+        seen_ids_expect(validator->seen, event.event_id);
     const struct contract *contract = validator->last_contract;
     struct enrichment *enrichment = &validator->enrichment;
-    uint32_t counts[REJECTION_CODE_COUNT] = {0};
+    const struct time_rules times = time_rules_of_events(contract);
+    struct verdict verdict;
     enrichment_clear(enrichment);
-    if (!column_rules_judge(rules_of(validator, contract), &event, enrichment, counts, rejection))
+    verdict_begin(&verdict, enrichment, rejection);
+    if (!column_rules_judge(rules_of(validator, contract), &event, &verdict) ||
+        !time_rules_judge(&times, "event_time", event.event_time_ms, record->arrival_ms, &verdict))
         return false;
     const enum lateness lateness =
         span_time_lateness(event.event_time_ms, record->arrival_ms, contract->pane_ms,
                            contract->lateness_ms, contract->correction_ms, contract->skew_ms);
-    if (lateness == LATENESS_FUTURE)
-        enrichment_add_reason(enrichment, span_text(rejection_name(REJECTION_clock_skew)),
-                              span_text("event_time"));
     enrichment->kind = ENRICHMENT_EVENT;
     enrichment->contract_revision = contract->revision;
     enrichment->lateness = (enum enrichment_lateness)lateness;
-    count_event(validator, &event, lateness, counts, outputs);
-    if (chosen_revisions_stamp(&validator->chosen, contract, event.event_time_ms, record->offset))
-        outputs_count(outputs, "contract_late_total", contract->model, 1);
+    enrichment->duplicate = was_seen(validator, record, event.event_id, outputs);
+    count_event(&event, lateness, &verdict, outputs);
+    stamp(validator, contract, event.event_time_ms, record, outputs);
     publish(
         validator, record,
         &(struct passed){.known = passed->known, .event_id = event.event_id, .body = passed->body},
@@ -392,20 +449,45 @@ static bool take_event(struct validator *validator, const struct record *record,
     return true;
 }
 
+/* Of what has been judged by the contract. */
+static void stamp(struct validator *validator, const struct contract *contract, int64_t time_ms,
+                  const struct record *record, struct outputs *outputs)
+{
+    if (chosen_revisions_stamp(&validator->chosen, contract, time_ms, record->offset))
+        outputs_count(outputs, "contract_late_total", contract->model, 1);
+}
+
+static bool was_seen(struct validator *validator, const struct record *record, struct span event_id,
+                     struct outputs *outputs)
+{
+    if (validator->seen == NULL)
+        return false;
+    size_t forgotten;
+    const bool seen =
+        seen_ids_add(validator->seen, event_id, record->arrival_ms, record->offset, &forgotten);
+    if (forgotten > 0)
+        outputs_count(outputs, "duplicates_horizon_cut_total", NULL, (double)forgotten);
+    return seen;
+}
+
 static const struct column_rules *rules_of(struct validator *validator,
                                            const struct contract *contract)
 {
+    if (validator->rules_contract == contract)
+        return validator->last_rules;
     const struct span key = span_of(&contract, sizeof contract);
     struct column_rules *rules = table_find(validator->rules, key);
     if (rules == NULL) {
         rules = column_rules_create(contract);
         (void)table_put(validator->rules, key, rules);
     }
+    validator->rules_contract = contract;
+    validator->last_rules = rules;
     return rules;
 }
 
-static void count_event(const struct validator *validator, const struct event *event,
-                        enum lateness lateness, const uint32_t *counts, struct outputs *outputs)
+static void count_event(const struct event *event, enum lateness lateness,
+                        const struct verdict *verdict, struct outputs *outputs)
 {
     static const char *const by_lateness[] = {
         [LATENESS_ON_TIME] = "events_counted_total",
@@ -414,31 +496,39 @@ static void count_event(const struct validator *validator, const struct event *e
         [LATENESS_FUTURE] = "events_future_total",
     };
     outputs_count(outputs, "events_validated_total", NULL, 1);
-    outputs_count(outputs, by_lateness[lateness], NULL, 1);
-    for (size_t i = 0; i < validator->enrichment.reason_count; i++)
-        outputs_count(outputs, "events_flagged_total",
-                      (const char *)validator->enrichment.reasons[i].reason.bytes, 1);
-    for (int code = 0; code < REJECTION_CODE_COUNT; code++)
-        if (counts[code] > 0)
-            outputs_count(outputs, "violations_counted_total",
-                          rejection_name((enum rejection_code)code), counts[code]);
+    outputs_count(outputs,
+                  verdict->enrichment->duplicate ? "events_duplicate_total" : by_lateness[lateness],
+                  NULL, 1);
+    verdict_count(verdict, outputs, "events_flagged_total", "violations_counted_total");
     if (event->unknown_features > 0)
         outputs_count(outputs, "features_unknown_total", NULL, (double)event->unknown_features);
 }
 
 /* ---- labels ---- */
 
-static bool take_label(struct validator *validator, const struct record *record,
-                       const struct passed *passed, struct outputs *outputs)
+/* NULL: a label that does not name its model, or names one that had no contract at its time, is
+ * left to the joiner, which knows the prediction's. */
+static const struct contract *label_contract(const struct validator *validator,
+                                             const struct label *label)
+{
+    return label->model_name.size == 0
+               ? NULL
+               : catalog_contract_at(validator->catalog, label->model_name, label->label_time_ms);
+}
+
+/* The revision stays 0: readers would wait for one that is stamped, but it is by the prediction's
+ * that a label counts. */
+static void take_label(struct validator *validator, const struct record *record,
+                       const struct passed *passed, const struct verdict *verdict,
+                       struct outputs *outputs)
 {
     struct enrichment *enrichment = &validator->enrichment;
-    enrichment_clear(enrichment);
     enrichment->kind = ENRICHMENT_LABEL;
     enrichment->contract_revision = 0;
     enrichment->lateness = ENRICHMENT_NONE;
     outputs_count(outputs, "labels_validated_total", NULL, 1);
+    verdict_count(verdict, outputs, "labels_flagged_total", "violations_counted_total");
     publish(validator, record, passed, outputs);
-    return true;
 }
 
 /* ---- out ---- */
@@ -448,11 +538,8 @@ static void publish(struct validator *validator, const struct record *record,
 {
     struct known_writer *known = passed->known;
     known_writers_announce(&validator->writers, known, outputs);
-    char source[SOURCE_SIZE];
-    (void)snprintf(source, sizeof source, "%s:%d", topic_row(record->topic)->name,
-                   (int)record->partition);
     struct enrichment *enrichment = &validator->enrichment;
-    enrichment->source = span_text(source);
+    enrichment->source = span_text(validator->source);
     enrichment->offset = record->offset;
     enrichment->arrival_ms = record->arrival_ms;
     enrichment->schema = schema_fingerprint(writer_schema(known->writer));

@@ -33,13 +33,18 @@ LATE_ANSWER_MS = 4500           # null_redis.c says why
 FIGURES = ("events", "seconds", "events_per_s", "cpu_seconds", "events_per_cpu_s", "peak_rss_mb")
 # A job brings what it is compared with.
 COMPANIONS = {"consume": ["consume", "kcat"], "passthrough": ["passthrough", "passthrough-once"],
-              "validator": ["validator", "validator-once"], "windower": ["windower", "windower-once"],
-              "redis-flush": ["redis-flush", "redis-flush-null", "redis-flush-off"], "catch-up": ["catch-up"]}
+              "validator": ["validator", "validator-once", "validator-100", "passthrough-100"], "windower": ["windower", "windower-once"],
+              "redis-flush": ["redis-flush", "redis-flush-null", "redis-flush-off"], "catch-up": ["catch-up"],
+              "decode": ["decode", "decode-avro-c"], "decode-projected": ["decode-projected", "decode"],
+              "decode-python": ["decode-python", "decode"]}
+# No Kafka and no Redis: records in memory, so many times the events that this takes about as long.
+IN_MEMORY = {"decode": 20, "decode-projected": 20, "decode-avro-c": 2, "decode-python": 0.5}
 RATIOS = [("passthrough", "passthrough-once"), ("validator", "validator-once"), ("windower", "windower-once"),
-          ("validator", "passthrough"), ("windower", "consume"),
-          ("redis-flush", "redis-flush-off"), ("redis-flush-null", "redis-flush-off")]
+          ("validator-100", "passthrough-100"), ("windower", "consume"),
+          ("redis-flush", "redis-flush-off"), ("redis-flush-null", "redis-flush-off"),
+          ("decode", "decode-avro-c"), ("decode-projected", "decode"), ("decode", "decode-python")]
 # What must be reached, and what a noisy machine and small numbers must reach as well.
-GATES = {"flush": (0.95, 0.6), "points lost": (5.0, 40.0), "catch-up": (3.0, 6.0), "denominator": (1.0, 0.7)}
+GATES = {"validator": (0.7, 0.2), "decode": (10, 5), "decode-projected": (1.5, 0.9), "flush": (0.95, 0.6), "points lost": (5.0, 40.0), "catch-up": (3.0, 6.0), "denominator": (1.0, 0.7)}
 
 
 def say(text):
@@ -48,14 +53,17 @@ def say(text):
 
 class Bench:
     queue = QUEUE
-    def __init__(self, folder, events, against=None, topic=None):
+    def __init__(self, folder, events, against=None, topic=None, in_memory=False):
+        self.redis = self.kafka = None
         self.folder, self.events, self.foreign, self.topic = folder, events, against is not None, topic
         self.pin = self.pin_to_cores()
+        self.scratch, self.number, self.copied, self.rates, self.allocations = [], 0, "yes", {}, {}
+        if in_memory:
+            return
         self.redis = stack.Store("redis", folder / "redis").start()
         self.kafka = None if self.foreign else stack.Store("kafka", folder / "kafka").start()
         self.bootstrap = against or self.kafka.address()
         self.admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        self.scratch, self.number, self.copied, self.rates = [], 0, "yes", {}
 
     @staticmethod
     def pin_to_cores():
@@ -153,6 +161,18 @@ class Bench:
 
     # ---- Jobs: each returns its figures
 
+    def decode(self, job):
+        count = max(1, int(self.events * IN_MEMORY[job]))
+        program = self.binary("bench_decode")
+        command = [sys.executable, HERE / "decode_python.py", program, count] if job == "decode-python" else [
+            program, job, "--count", count]
+        done = subprocess.run([*stack.DIES_WITH_US, *self.pin, *map(str, command)], check=True, capture_output=True,
+                              text=True, timeout=600)
+        line, _, allocations = done.stdout.partition("\n")
+        if allocations:
+            self.allocations[job] = allocations.strip()
+        return dict(zip(FIGURES, map(float, line.split()[1:])))
+
     def consume(self):
         return self.worker([self.binary("bench_consume"), "--bootstrap", self.bootstrap, "--topic",
                             self.topic_of("inference.validated"), "--group", self.fresh("consume")], "consume")
@@ -193,7 +213,9 @@ class Bench:
         self.redis_command("flushall")
         self.redis_command("config", "resetstat")
         command = self.service_command(service, self.redis.address(), "--bounded", *options)
-        if service != "validator":
+        if service == "validator": # an id is looked for among those of a minute
+            command += ["--duplicates-horizon", "60s", "--duplicates-max", "20000000"]
+        else:
             found = self.worker(command, service)
             say(f"Redis: {self.redis_command('info', 'commandstats').partition('cmdstat_evalsha:')[2].split(',')[0]}")
             return found
@@ -237,6 +259,8 @@ class Bench:
         "passthrough": passthrough,
         "passthrough-once": lambda self: self.passthrough(interval_ms=0),
         "validator": lambda self: self.service("validator"),
+        "passthrough-100": lambda self: self.passthrough(interval_ms=100),
+        "validator-100": lambda self: self.service("validator", "--transaction-interval", "100ms"),
         "validator-once": lambda self: self.service("validator", "--transaction-interval", NEVER),
         "windower": lambda self: self.service("windower"),
         "windower-once": lambda self: self.service("windower", "--transaction-interval", NEVER),
@@ -244,6 +268,7 @@ class Bench:
         "redis-flush-null": lambda self: self.windower_on_null_redis(0),
         "redis-flush-off": lambda self: self.windower_on_null_redis(LATE_ANSWER_MS),
         "catch-up": lambda self: rollback.catch_up(self),
+        **{job: lambda self, job=job: self.decode(job) for job in IN_MEMORY},
     }
 
 
@@ -277,6 +302,14 @@ def checks(medians, gates):
             more = 100 * (ratio(medians, bare) - ratio(medians, pair))
             yield (f"{service} exactly-once", more <= gates["points lost"],
                    f"loses {more:.1f} percentage points more than the bare loop, at most {gates['points lost']:.0f}")
+    for job, rival in (("decode", "decode-avro-c"), ("decode-projected", "decode")):
+        if has(job) and has(rival):
+            times = ratio(medians, (job, rival), "events_per_cpu_s")
+            yield job, times >= gates[job], f"{times:.2f} times {rival} a CPU second, at least {gates[job]}"
+    peers = ("validator-100", "passthrough-100")
+    if all(map(has, peers)):
+        value = ratio(medians, peers, "events_per_cpu_s")
+        yield "validator", value >= gates["validator"], f"{value:.3f} of the bare loop a CPU second, at least {gates['validator']}"
     flush = ("redis-flush", "redis-flush-off")
     if all(map(has, flush)):
         value = ratio(medians, flush)
@@ -312,8 +345,9 @@ def main():
     rounds = {job: [] for job in jobs}
     say(f"load {os.getloadavg()[0]:.2f} before")
     with (tempfile.TemporaryDirectory(prefix="plumbline-bench.") as folder,
-          Bench(pathlib.Path(folder), arguments.events, arguments.against, arguments.topic) as bench):
-        if not bench.foreign:
+          Bench(pathlib.Path(folder), arguments.events, arguments.against, arguments.topic,
+                in_memory=set(jobs) <= IN_MEMORY.keys()) as bench):
+        if bench.kafka is not None:
             bench.fill()
         if any(job.startswith("passthrough") for job in jobs):
             bench.choose_copied()
@@ -325,6 +359,8 @@ def main():
     medians = {job: median_of(found) for job, found in rounds.items()}
     for job in jobs:
         print_job(job, medians[job])
+    for job in sorted(bench.allocations):
+        print(bench.allocations[job])
     for pair in RATIOS:
         if pair[0] in medians and pair[1] in medians:
             print(f"ratio {pair[0]}/{pair[1]} {ratio(medians, pair):.3f}")

@@ -32,24 +32,40 @@ static enum schema_answer find(void *context, const struct schema_use *use,
     return span_is(use->name, "3") ? SCHEMA_REFUSED : SCHEMA_MISSING;
 }
 
-/* The first byte chooses the topic, the rest is the record's value. */
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+/* horizon: of duplicates. */
+static struct in_process *driver_create(const char *horizon, struct counts *counts)
 {
     static const struct service *const flow[] = {&validator_service, &windower_service, NULL};
-    static struct in_process *driver; /* kept over all inputs: state must survive them, too */
-    static struct counts counts;
     static const struct schema_lookup lookup = {.find = find};
-    if (driver == NULL) {
-        driver = in_process_create(&(struct in_process_options){.services = flow,
-                                                                .partition_count = 1,
-                                                                .batch = 1,
-                                                                .lookup = &lookup,
-                                                                .on_output = on_output,
-                                                                .context = &counts});
-        fixture_publish_model(driver);
+    struct option_set *options = option_set_create(&validator_service.options, 1);
+    char *words[] = {(char *)(uintptr_t) "--duplicates-horizon", (char *)(uintptr_t)horizon};
+    struct reason reason = {""};
+    ENSURE(option_set_read(options, COUNT_OF(words), words, &reason) == FAULT_NONE);
+    struct in_process *driver =
+        in_process_create(&(struct in_process_options){.services = flow,
+                                                       .partition_count = 1,
+                                                       .batch = 1,
+                                                       .options = options,
+                                                       .lookup = &lookup,
+                                                       .on_output = on_output,
+                                                       .context = counts});
+    fixture_publish_model(driver);
+    return driver;
+}
+
+/* The first byte chooses the topic, and whether duplicates are looked for (they never reach the
+ * windower's reading of an event); the rest is the record's value. */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    static struct in_process *drivers[2]; /* kept over all inputs: state must survive them, too */
+    static struct counts counts;
+    if (drivers[0] == NULL) {
+        drivers[0] = driver_create("0s", &counts);
+        drivers[1] = driver_create("10m", &counts);
     }
     if (size < 2)
         return 0;
+    struct in_process *driver = drivers[bytes[0] / 2 % 2];
     counts = (struct counts){0};
     const struct record record = {.topic = bytes[0] % 2 == 0 ? TOPIC_INFERENCE_EVENTS
                                                              : TOPIC_GROUND_TRUTH,

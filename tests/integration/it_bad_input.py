@@ -227,6 +227,25 @@ def test_analyze_says_which_line_is_bad(tmp_path):
     assert [(letter["line"], letter["reason"]) for letter in letters] == [(2, "malformed"), (3, "unknown_model")]
 
 
+@pytest.mark.parametrize("action", ["flag", "count"])
+def test_counted_violations_are_measured(tmp_path, action):
+    """A window measures what the contract lets through, whether it is flagged or only counted."""
+    contract, events = tmp_path / "contract.yaml", tmp_path / "events.jsonl"
+    contract.write_text("model: m\ntask: regression\nowner: o\nrunbook: r\ncolumns:\n"
+                        f"  a: {{type: number, range: [0, 1], on_violation: {action}}}\n"
+                        f"  c: {{type: category, values: [x], on_unseen: {action}}}\n"
+                        "monitors:\n  - {quality: range, columns: [a], window: 1m, max: 0.1}\n"
+                        "  - {quality: unseen, columns: [c], window: 1m, max: 0.1}\n")
+    events.write_text("".join(json.dumps({
+        "event_id": str(i), "event_time": 1700000040000 + i, "model_name": "m", "model_version": "1", "prediction": 1,
+        "features": {"a": 2 if i < 30 else 0.5, "c": "y" if i < 20 else "x"}}) + "\n" for i in range(100)))
+    done = stack.plumb("analyze", "--contract", contract, events, "--output", "jsonl")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    measured = {record["metric"]: (record["value"], record["state"]) for record in records
+                if record["record"] == "measurement"}
+    assert measured == {"range": (0.3, "BREACH"), "unseen": (0.2, "BREACH")}
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_said():
     with open("/dev/full", "w") as full:

@@ -1,9 +1,11 @@
 """Backfills: events of a producer that knows nothing of us, timed by themselves alone.
 
 Goal: with `--arrival event-time` and one partition a live run gives what `plumb analyze` gives, however the log is cut and
-whenever the validator dies; an event whose clock is wrong does not move time.
-Method: a part of the example with events from the future, from long ago and without a time, produced without any header;
-the validator is killed twice and stopped once meanwhile; one clock record ends the log.
+whenever the validator dies, and Redis forgets what it had; an event whose clock is wrong does not move time; an id that
+comes again within the horizon is a duplicate, whatever died between.
+Method: a part of the example with events from the future, from long ago, without a time and with an id that was there
+before, produced without any header; the validator is killed twice, the second time with all that Redis holds, and
+stopped once meanwhile; one clock record ends the log.
 """
 import gzip
 import json
@@ -14,6 +16,7 @@ import result_set
 import stack
 
 EVENTS, DAY = 20_000, 86_400_000
+HORIZON = "--duplicates-horizon", "20d"     # some 1,000 events
 
 
 def made_log(folder):
@@ -24,6 +27,8 @@ def made_log(folder):
     events[1001]["event_time"] += 30 * DAY      # two at once: neither is alone, so both are believed
     for number in range(1700, EVENTS, 1500):
         events[number]["event_time"] -= 40 * DAY
+    for number in range(60, EVENTS, 61):
+        events[number]["event_id"] = events[max(number - 1 - number * 37 % 2500, 0)]["event_id"]
     lines = [json.dumps(event) for event in events]
     for number in range(2000, EVENTS, 1500):
         lines[number] = lines[number].replace('"event_time"', '"event_tide"')
@@ -35,12 +40,13 @@ def made_log(folder):
 
 def test_event_time_equals_analyze(tmp_path):
     path, lines, latest = made_log(tmp_path)
-    done = stack.plumb("analyze", "--contract", stack.EXAMPLE / "contract.yaml", "--reference",
-                       stack.EXAMPLE / "reference.csv", path, "--output", "jsonl")
-    expected = result_set.of_lines(done.stdout.splitlines())
+    expected, other = (result_set.of_lines(stack.plumb(
+        "analyze", "--contract", stack.EXAMPLE / "contract.yaml", "--reference", stack.EXAMPLE / "reference.csv", path,
+        "--output", "jsonl", *horizon).stdout.splitlines()) for horizon in (HORIZON, ("--duplicates-horizon", "0s")))
+    assert expected["measurement"] != other["measurement"]
     with stack.Pipeline(tmp_path) as pipeline:
         validator = stack.Service("plumb-validator", pipeline.bootstrap, pipeline.redis_url, tmp_path,
-                                  "--arrival", "event-time", "--inputs", "inference.events")
+                                  "--arrival", "event-time", "--inputs", "inference.events", *HORIZON)
         pipeline.services["plumb-validator"] = validator
         pipeline.start(partitions=1)
         pipeline.publish_contract()
@@ -51,6 +57,8 @@ def test_event_time_equals_analyze(tmp_path):
                 producer.flush(20)
                 time.sleep(1)
                 validator.stop() if number == 9999 else validator.kill()
+                if number == 14999:
+                    pipeline.redis_command("flushall")
                 validator.launch()
         clock = f"{latest + 400 * DAY} outside:0 outside:1"
         for topic in ("inference.events", "ground.truth"):

@@ -38,6 +38,20 @@ def test_a_wrong_option_is_usage_and_a_wrong_variable_is_configuration(name):
     assert wrong.returncode == 2 and "inference.evnts" in wrong.stderr
 
 
+def test_a_bound_of_no_ids_is_refused():
+    for arguments in (("plumb-validator", "--check"), ("plumb", "analyze", "--contract", stack.EXAMPLE / "contract.yaml",
+                                                       stack.EXAMPLE / "events.jsonl.gz")):
+        wrong = run(*arguments, "--duplicates-max", "0")
+        assert wrong.returncode == 2 and "--duplicates-max: from 1 to" in wrong.stderr and wrong.stderr.count("\n") == 1
+
+
+def test_analyze_says_that_the_bound_was_reached():
+    arguments = "plumb", "analyze", "--contract", stack.EXAMPLE / "contract.yaml", stack.EXAMPLE / "events.jsonl.gz"
+    said = run(*arguments, "--duplicates-horizon", "30d", "--duplicates-max", "1000")
+    assert said.returncode == 0 and "--duplicates-max was reached" in said.stderr
+    assert run(*arguments, "--output", "jsonl").stderr == ""
+
+
 def test_secrets_are_redacted_and_origins_told():
     shown = run("plumb-windower", "--print-config", "--redis", "redis://user:hush@127.0.0.1:1", PLUMB_LOG_LEVEL="debug")
     assert shown.returncode == 0 and "hush" not in shown.stdout

@@ -263,11 +263,19 @@ def test_the_pipeline_goes_on_after_all_that(pipeline, tmp_path):
     runs(pipeline, "validator")
     send_more(pipeline, tmp_path, 100_000, 100)
     pipeline.wait_drained()
+    validator = pipeline.services["plumb-validator"]
+    stop(pipeline, "validator")
+    redis(pipeline, "DEL", tag("validator", "inference.events", 0), tag("validator", "inference.events", 1))
+    runs(pipeline, "validator")
+    send_more(pipeline, tmp_path, 100_000, 50)      # duplicates, also for who has to read them again
+    stack.wait_until("50 duplicates", 20, lambda: plumb_on(pipeline, "ledger", redis=False)[1][-1]["duplicate"] == 50)
+    assert validator.metric("plumb_events_duplicate_total") == 50
     code, rows = plumb_on(pipeline, "ledger", redis=False)
     total = rows[-1]
     assert code == 0 and total["record"] == "total", rows
-    assert total["seen"] == 35_312 + 300 and total["lost"] == total["doubled"] == 0 and total["out_of_reach"] > 0
-    assert total["on_time"] > 0 and total["open"] > 0
+    assert total["seen"] == 35_312 + 350 and total["duplicate"] == 50 and total["open"] > 0
+    assert total["lost"] == total["doubled"] == 0 and total["out_of_reach"] > 0
+    assert total["on_time"] > 0
 
 
 def test_the_ledger_finds_what_was_planted(pipeline):

@@ -1,9 +1,10 @@
 /* Goal: every service is a pure fold: any cut of the input into batches and any number of
  * partitions give the same outputs; a crash with restore at any cut gives the same state and the
- * same outputs; nothing is lost on the way (the ledger holds). Late, too late, future and malformed
- * records included. Method: a random log through the whole flow in-process: in one piece on one
- * partition; cut at random on 1 to 5 partitions; and cut alike, every shard of a random service
- * replaced by its restored copy at each cut. Prints the seed of a failure: PROP_SEED replays it. */
+ * same outputs; nothing is lost on the way (the ledger holds). Late, too late, future,
+ * malformed records and duplicates included. Method: a random log through the whole flow
+ * in-process: in one piece on one partition; cut at random on 1 to 5 partitions; and cut alike,
+ * every shard of a random service replaced by its restored copy at each cut. Prints the seed of a
+ * failure: PROP_SEED replays it. */
 #include "alerter/alerter.h"
 #include "detector/detector.h"
 #include "memory/heap.h"
@@ -28,7 +29,7 @@ static const struct service *const flow[] = {&validator_service, &windower_servi
 
 struct run {
     struct fixture_lines lines;
-    double seen, validated;
+    double seen, validated, duplicates, labels_seen, labels_validated;
     struct buffer state; /* after the last record, before the clock that closes everything */
 };
 
@@ -60,6 +61,11 @@ static struct run run_once(const struct fixture_log *log, int32_t partitions, ui
     in_process_run(driver);
     run.seen = in_process_count(driver, "validator", "events_seen_total", NULL);
     run.validated = in_process_count(driver, "validator", "events_validated_total", NULL);
+    run.labels_seen = in_process_count(driver, "validator", "labels_seen_total", NULL);
+    run.labels_validated = in_process_count(driver, "validator", "labels_validated_total", NULL);
+    run.duplicates = in_process_count(driver, "validator", "events_duplicate_total", NULL);
+    assert_true(run.duplicates ==
+                in_process_count(driver, "windower", "events_duplicate_total", NULL));
     in_process_destroy(driver);
     fixture_lines_sort(&run.lines);
     return run;
@@ -99,7 +105,11 @@ static void test_cuts(void **context)
         assert_true(whole.lines.alerts > 0);
         assert_true(cut.state.size > 1000);
         assert_true(whole.seen == EVENTS);
-        assert_true(whole.seen == whole.validated + (double)whole.lines.dead_letters);
+        assert_true(whole.duplicates > 10);
+        assert_true(whole.duplicates == spread.duplicates && whole.duplicates == cut.duplicates);
+        assert_true(whole.labels_seen > whole.labels_validated && whole.labels_validated > 0);
+        assert_true(whole.seen + whole.labels_seen ==
+                    whole.validated + whole.labels_validated + (double)whole.lines.dead_letters);
         run_fini(&whole);
         run_fini(&spread);
         run_fini(&cut);

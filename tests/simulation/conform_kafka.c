@@ -368,6 +368,21 @@ static void time_out(void)
     printf("begin: %s\n", said(sink_begin(run.producers[0].sink, &reason)));
 }
 
+/* It has heard that it was thrown out, and is nobody until the others have let it in again: from
+ * nobody Kafka would take offsets unfenced. */
+static void commit_of_nobody(void)
+{
+    struct reason reason = {""};
+    printf("abort: %s\n", said(sink_abort(run.producers[0].sink, &reason)));
+    printf("begin: %s\n", said(sink_begin(run.producers[0].sink, &reason)));
+    publish(0);
+    for (int i = 0; i < 30; i++) {
+        members_serve(&run.members[0]);
+        world_wait(20);
+    }
+    printf("commit: %s\n", said(commit_offset(run.producers[0].sink, run.members[0].source)));
+}
+
 /* A member that is silent until the broker has given its partitions away, and goes on then. */
 static void come_back(void)
 {
@@ -391,6 +406,7 @@ static void come_back(void)
     }
     members_print();
     printf("commit: %s\n", said(commit_offset(run.producers[0].sink, run.members[0].source)));
+    commit_of_nobody();
     read_offsets();
     members_settle();
 }

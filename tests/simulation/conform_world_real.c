@@ -34,7 +34,10 @@ int64_t world_now_ms(void)
 void world_append(const char *topic, int32_t partition, const char *value)
 {
     const struct record record = {.partition = partition, .value = span_text(value)};
-    ENSURE(produce_record(producer, topic, &record) == RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(producer, topic, NULL);
+    ENSURE(handle != NULL);
+    ENSURE(produce_record(producer, handle, &record) == RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_topic_destroy(handle);
     ENSURE(rd_kafka_flush(producer, 10000) == RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 

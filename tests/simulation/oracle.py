@@ -58,7 +58,7 @@ class Dump:
             elif kind == "table":
                 tables.append(line)
             elif kind == "begin":
-                _, self.seed, self.count, self.arrival = line
+                _, self.seed, self.count, self.arrival, self.horizon = line
         self.baselines = collections.defaultdict(dict)
         self.contracts = collections.defaultdict(list)   # model → newest first
         for _, topic, record in tables:
@@ -89,6 +89,7 @@ class Run:
         self.dump = dump
         self.groups = collections.defaultdict(Group)
         self.ledger = collections.Counter()
+        self.sightings = {}        # (partition, event_id) → when it came last, in tenths of the horizon
         self.layouts = {}
         self.windows = collections.defaultdict(lambda: collections.defaultdict(list))
         self.partition_of = {}     # (topic, model) → partition
@@ -132,9 +133,9 @@ class Run:
         if self.dump.arrival == "header" or found[0] != "valid":
             return arrival
         stamped = found[5]
-        if stamped != arrival and not arrival < stamped <= min(found[9] - ALLOWANCE, arrival + LIFT_MAX):
+        if stamped != arrival and not arrival < stamped <= min(found[-1] - ALLOWANCE, arrival + LIFT_MAX):
             raise Difference(f"{found[3]} {found[4]} appended at {arrival} arrives at {stamped}, is validated at "
-                             f"{found[9]}")
+                             f"{found[-1]}")
         return stamped
 
     def check_label(self, line, found):
@@ -143,8 +144,8 @@ class Run:
             expected = ["dead", topic, partition, offset, "missing_field", "label"]
         else:
             arrival = self.arrival_of(arrival, found)
-            expected = ["valid", found[1], found[2], f"{topic}:{partition}", offset, arrival, "LABEL", "none", 0]
-        require(found[:9] == expected, "label in line", number, "is", found, "expected", expected)
+            expected = ["valid", found[1], found[2], f"{topic}:{partition}", offset, arrival, "LABEL", "none", 0, 0]
+        require(found[:10] == expected, "label in line", number, "is", found, "expected", expected)
 
     def check_event(self, line, found):
         _, topic, partition, offset, number, arrival, form, value = line
@@ -169,9 +170,13 @@ class Run:
             return
         arrival = self.arrival_of(arrival, found)
         lateness = contract.lateness_of(time, arrival)
-        if found[0] != "valid" or found[5:9] != [arrival, "EVENT", lateness, contract.revision]:
+        duplicate = self.is_duplicate(partition, value["event_id"], arrival)
+        if found[0] != "valid" or found[5:10] != [arrival, "EVENT", lateness, contract.revision, duplicate]:
             raise Difference(f"event in line {number} is {found}, expected {lateness} by revision {contract.revision}, "
-                             f"arrival {arrival}")
+                             f"arrival {arrival}, {'a' if duplicate else 'no'} duplicate")
+        if duplicate:
+            self.ledger["duplicate"] += 1
+            return
         self.ledger[lateness] += 1
         part = PARTS.get(lateness)
         if part is None:
@@ -182,6 +187,13 @@ class Run:
         group.offsets.append(found[2])
         if flags:
             group.flags.extend(flags)
+
+    def is_duplicate(self, partition, event_id, arrival):
+        """Whether an accepted event of the id came in this tenth of the horizon or in one of the ten before."""
+        width = -(-self.dump.horizon // 10)
+        piece, before = arrival // width, self.sightings.get((partition, event_id))
+        self.sightings[partition, event_id] = piece
+        return before is not None and piece - before <= -(-self.dump.horizon // width)
 
     # ---- Panes
 
@@ -216,7 +228,8 @@ class Run:
         ledger = self.ledger
         require(events["ON_TIME"] == ledger["on_time"] and events["LATE"] == ledger["late"], "panes hold", dict(events),
                 "of", dict(ledger))
-        parts = events["ON_TIME"] + events["LATE"] + ledger["too_late"] + ledger["future"] + ledger["rejected"]
+        parts = events["ON_TIME"] + events["LATE"] + ledger["too_late"] + ledger["future"] + ledger["rejected"] + \
+            ledger["duplicate"]
         require(ledger["seen"] == parts, "seen", ledger["seen"], "is not the sum of its parts", parts)
 
     def check_pane(self, key, group, pane):

@@ -68,10 +68,12 @@ static void publish_tables(struct in_process *driver, const struct sim_log *log)
 static void run_log(const struct sim_log *log, int32_t partitions, uint64_t cut,
                     struct taking *taking)
 {
+    struct option_set *given = sim_log_options(log, validator_service.options);
     const struct in_process_options options = {.lookup = &sim_schemas_lookup,
                                                .services = flow,
                                                .partition_count = partitions,
                                                .batch = SIZE_MAX,
+                                               .options = given,
                                                .on_record = on_record,
                                                .context = taking};
     struct in_process *driver = in_process_create(&options);
@@ -87,6 +89,7 @@ static void run_log(const struct sim_log *log, int32_t partitions, uint64_t cut,
     in_process_clock(driver, log->close_ms);
     in_process_run(driver);
     in_process_destroy(driver);
+    option_set_destroy(given);
 }
 
 static void check_seed(uint64_t seed, size_t events, struct spent *spent)

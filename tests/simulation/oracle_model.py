@@ -97,13 +97,19 @@ class Contract:
         return "late" if arrival <= end + self.correction else "too_late"
 
     def judge(self, event):
-        """((reason, column), None) of an event to be rejected, else (None, its flags by column)."""
+        """((reason, column), None) of an event to be rejected, else (None, the violations let through, by column)."""
         flags = None
         prediction, features = event["prediction"], event["features"]
         if prediction is None and event.get("status", "OK") == "OK":
             return ("missing_prediction", "prediction"), None
         if prediction != prediction:
             flags = [("prediction", "not_a_number")]
+        score = (event.get("scores") or {}).get(self.positive)
+        for name, answer in (("score", score), ("confidence", event.get("confidence")),
+                             ("latency_ms", event.get("latency_ms"))):
+            if answer != answer:
+                flags = flags or []
+                flags.append((name, "not_a_number"))
         get = features.get
         for name, types, low, high, values, column in self.tests:
             value = get(name)
@@ -115,9 +121,8 @@ class Contract:
             reason, action = found
             if action == "reject":
                 return (reason, name), None
-            if action == "flag":
-                flags = flags or []
-                flags.append((name, reason))
+            flags = flags or []  # what is only counted goes with the record as well: windows measure it
+            flags.append((name, reason))
         return None, flags
 
 

@@ -262,6 +262,7 @@ static void dump_validated(struct sim_dump *dump, const struct record *record)
     line_text(dump, span_text(kinds[enrichment->kind]));
     line_text(dump, span_text(enrichment_lateness_name(enrichment->lateness)));
     line_integer(dump, enrichment->contract_revision);
+    line_integer(dump, enrichment->duplicate);
     if (is_timed(dump))
         line_integer(dump, record->arrival_ms);
     line_end(dump);
@@ -341,6 +342,7 @@ struct sim_dump *sim_dump_begin(FILE *file, const struct sim_log *log)
     line_integer(dump, (int64_t)log->seed);
     line_integer(dump, (int64_t)log->count);
     line_text(dump, span_text(is_timed(dump) ? "broker" : "header"));
+    line_integer(dump, log->horizon_ms);
     line_end(dump);
     for (size_t i = 0; i < log->table_count; i++)
         dump_placeless(dump, "table", &log->tables[i]);

@@ -4,10 +4,12 @@
  * inputs and clocks too, in the order of offsets within each partition; topics may be mixed in any
  * way. Topics that the oracle does not look at are passed over; contracts and baselines come from
  * the log. The lines, one array each:
- *   ["begin", seed, records of the log, "header" or "broker": who says when they arrived]
+ *   ["begin", seed, records of the log, "header" or "broker": who says when they arrived, horizon
+ * of duplicates]
  *   ["table", topic, {record}]                                   contracts and baselines
  *   ["in", topic, partition, offset, line, arrival, form, value] sim_log.h says which forms
- *   ["valid", partition, offset, source, source offset, arrival, kind, lateness, revision]
+ *   ["valid", partition, offset, source, source offset, arrival, kind, lateness, revision,
+ * duplicate]
  *   ["dead", source topic, source partition, source offset, reason, column]
  *   ["out", topic, partition, offset, {record}]                  panes … decisions
  *   ["clock", topic, partition, offset, source, time]

@@ -122,10 +122,12 @@ static void on_output(void *context, const struct record *record)
 void sim_expected_run(const struct service *const *services, const struct sim_log *log,
                       struct sim_dump *dump)
 {
+    struct option_set *given = sim_log_options(log, services[0]->options);
     const struct in_process_options options = {.lookup = &sim_schemas_lookup,
                                                .services = services,
                                                .partition_count = 1,
                                                .batch = 1000,
+                                               .options = given,
                                                .on_output = on_output,
                                                .context = dump};
     struct in_process *driver = in_process_create(&options);
@@ -144,4 +146,5 @@ void sim_expected_run(const struct service *const *services, const struct sim_lo
     in_process_clock(driver, log->close_ms);
     in_process_run(driver);
     in_process_destroy(driver);
+    option_set_destroy(given);
 }

@@ -11,7 +11,7 @@
 #include "service/service.h"
 #include "sim_dump.h"
 
-/* services: NULL-ended. Into the dump. */
+/* services: NULL-ended, the validator first. Into the dump. */
 void sim_expected_run(const struct service *const *services, const struct sim_log *log,
                       struct sim_dump *dump);
 #endif

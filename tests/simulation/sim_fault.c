@@ -234,13 +234,19 @@ void sim_faults_begin(struct sim_faults *faults)
 {
     current = faults;
     sim_process_plan = plan;
+    static const enum sim_fault_kind stalls[] = {SIM_FAULT_PAUSE, SIM_FAULT_KAFKA_AWAY,
+                                                 SIM_FAULT_KAFKA_FAILS};
+    faults->favourite = faults->stalls ? stalls[draw(faults, COUNT_OF(stalls))]
+                                       : (enum sim_fault_kind)draw(faults, SIM_FAULT_KIND_COUNT);
     faults->next_at_ms = sim_clock_now_ms() + FIRST_MS + (int64_t)draw(faults, BETWEEN_MAX_MS);
 }
 
 static void arm(struct sim_faults *faults)
 {
     do {
-        faults->kind = (enum sim_fault_kind)draw(faults, SIM_FAULT_KIND_COUNT);
+        faults->kind = draw(faults, 2) == 0
+                           ? faults->favourite
+                           : (enum sim_fault_kind)draw(faults, SIM_FAULT_KIND_COUNT);
         faults->cell = (enum sim_cell)draw(faults, SIM_CELL_COUNT);
     } while (!sim_fault_applies(faults->kind, faults->cell));
     faults->victim = (size_t)draw(faults, faults->own_count);

@@ -89,6 +89,8 @@ static void start(struct sim_instance *instance)
     instance->process.dead = instance->process.paused = false;
     instance->life = SIM_STARTING;
     instance->exit_code = 0;
+    instance->answered_at_ms =
+        0; /* what the process before waited for is no business of this one */
     instance->starts++;
     instance->tick_at_ms = sim_clock_now_ms();
     struct reason reason;

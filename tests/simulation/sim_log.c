@@ -7,7 +7,14 @@
 
 #include <math.h>
 
-enum { FEATURES_MAX = 8, HEADERS_MAX = 2, LABEL_EVERY = 8 };
+enum {
+    FEATURES_MAX = 8,
+    HEADERS_MAX = 2,
+    LABEL_EVERY = 8,
+    AGAIN_IN = 25, /* one id in so many came before, at most so many events ago */
+    AGAIN_SOON = 200,
+    AGAIN_LATE = 3000
+};
 
 enum kind { KIND_NULL, KIND_BOOLEAN, KIND_LONG, KIND_DOUBLE, KIND_TEXT };
 struct item {
@@ -451,11 +458,22 @@ static struct span framed(struct making *making, size_t index, uint8_t id)
     return copy;
 }
 
-static void add_event(struct making *making, size_t index)
+/* Some ids come again: some soon, some after the horizon, some more than once. */
+static size_t id_of(struct making *making, size_t index)
 {
     uint64_t *random = &making->random;
+    if (index == 0 || !sim_one_in(random, AGAIN_IN))
+        return index;
+    const size_t most = sim_one_in(random, 2) ? AGAIN_SOON : AGAIN_LATE;
+    return index - 1 - (size_t)sim_below(random, (int64_t)(index < most ? index : most));
+}
+
+static void add_event(struct making *making, size_t number)
+{
+    uint64_t *random = &making->random;
+    const size_t index = id_of(making, number);
     struct event event = {.index = index, .time_ms = sim_pace_event_time(&making->pace, random)};
-    const bool shifted = index > making->events / 2;
+    const bool shifted = number > making->events / 2;
     if (sim_one_in(random, 10))
         fill_n(random, &event, shifted);
     else
@@ -547,6 +565,8 @@ struct sim_log *sim_log_create(uint64_t seed, size_t events, enum sim_arrival ar
     sim_pace_init(&making.pace, arrival, &making.random, events);
     log->first_ms = making.pace.first_ms;
     log->middle_ms = making.pace.middle_ms;
+    log->horizon_ms = making.pace.minute_ms * (sim_one_in(&making.random, 2) ? 10 : 3) -
+                      sim_below(&making.random, 2);
     sim_model_make(seed,
                    &(struct sim_span){.first_ms = log->first_ms,
                                       .middle_ms = log->middle_ms,
@@ -560,6 +580,17 @@ struct sim_log *sim_log_create(uint64_t seed, size_t events, enum sim_arrival ar
     buffer_fini(&making.text);
     buffer_fini(&making.value);
     return log;
+}
+
+struct option_set *sim_log_options(const struct sim_log *log, const struct option_row *rows)
+{
+    struct option_set *options = option_set_create(&rows, 1);
+    char horizon[32];
+    (void)snprintf(horizon, sizeof horizon, "%lldms", (long long)log->horizon_ms);
+    char *arguments[] = {(char *)(uintptr_t) "--duplicates-horizon", horizon};
+    struct reason reason;
+    ENSURE(option_set_read(options, COUNT_OF(arguments), arguments, &reason) == FAULT_NONE);
+    return options;
 }
 
 void sim_log_destroy(struct sim_log *log)

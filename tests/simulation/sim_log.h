@@ -4,7 +4,8 @@
  * lateness, windows or panes, the second effective in the middle of the log) and "n" (regression,
  * no contract before its first minutes). Events on time, late, too late, ahead of their arrival and
  * on each of these bounds; as Avro (most) and JSON; labels; and everything that a dead letter is
- * made of. The second half is shifted, so that alerts fire and a training is asked for.
+ * made of. One id in 25 came before, within the horizon of duplicates or not. The second half is
+ * shifted, so that alerts fire and a training is asked for.
  *
  * Records are in the order of their arrival, which so never falls within a partition. Their
  * partition is the sender's to choose (topic_partition of the key, of the value where there is no
@@ -18,6 +19,7 @@
  */
 #ifndef SIM_LOG_H
 #define SIM_LOG_H
+#include "config/option.h"
 #include "kafka/record.h"
 #include "sim_pace.h"
 
@@ -35,9 +37,12 @@ struct sim_log {
     const char **texts;
     int64_t first_ms, middle_ms; /* the first arrival; where the second revision takes effect */
     int64_t close_ms;            /* stream time that closes every window begun */
+    int64_t horizon_ms;          /* the validators' --duplicates-horizon */
     struct arena *arena;         /* owned: of all bytes */
 };
 /* events >= 1,000: records of inference.events; labels come on top. */
 struct sim_log *sim_log_create(uint64_t seed, size_t events, enum sim_arrival arrival);
+/* rows: the validator's. Its options for this log; the caller's. */
+struct option_set *sim_log_options(const struct sim_log *log, const struct option_row *rows);
 void sim_log_destroy(struct sim_log *log); /* NULL accepted */
 #endif

@@ -270,22 +270,25 @@ static bool run(struct world *world)
 static void open_instances(struct world *world)
 {
     static const char *const options[] = {"--log-level", "error", NULL};
-    static const char *const origin_options[] = {"--log-level", "error", "--schema-registry",
-                                                 "http://simulated", NULL};
-    static const char *const header_options[] = {
-        "--log-level", "error", "--schema-registry", "http://simulated", "--arrival",
-        "header",      NULL};
     const bool header = world->log->arrival == SIM_ARRIVAL_HEADER;
+    char horizon[32];
+    (void)snprintf(horizon, sizeof horizon, "%lldms", (long long)world->log->horizon_ms);
+    const char *const origin_options[] = {"--log-level",
+                                          "error",
+                                          "--arrival",
+                                          header ? "header" : "broker",
+                                          "--duplicates-horizon",
+                                          horizon,
+                                          "--schema-registry",
+                                          "http://simulated",
+                                          NULL};
     uint64_t random = world->seed;
     for (size_t i = 0; i < INSTANCES; i++) {
         const struct service *service = flow[i % SERVICES];
         struct sim_instance *instance = &world->instances[i];
         /* Numbers 0 and 1, then the newcomer's, then that of instance 0 again: its twin. */
         const int number = (int)(i / SERVICES) % 3;
-        sim_instance_init(instance, service, number,
-                          !service->origin ? options
-                          : header         ? header_options
-                                           : origin_options);
+        sim_instance_init(instance, service, number, service->origin ? origin_options : options);
         instance->start_at_ms = world->start_ms + (int64_t)draw(world, 500);
         instance->process.wall_ahead_ms =
             sim_below(&random, 2 * WALL_AHEAD_MAX_MS + 1) - WALL_AHEAD_MAX_MS;
@@ -319,7 +322,8 @@ static void open_world(struct world *world, uint64_t seed, const struct sim_log 
         .instance_count = INSTANCES,
         .own_count = OWN,
         .random = seed ^ 0xfa017u,
-        .wanted = broker && faults > IDLE_FAULTS ? faults - IDLE_FAULTS : faults};
+        .wanted = broker && faults > IDLE_FAULTS ? faults - IDLE_FAULTS : faults,
+        .stalls = broker && world->seed % (2 * BROKER_EVERY) < BROKER_EVERY};
     const size_t times = 1 + (size_t)faults * 40; /* about 1.6 s a fault */
     world->feed = (struct sim_feed){.log = log,
                                     .random = &world->random,
@@ -444,7 +448,7 @@ int main(int argc, char *argv[])
     const uint64_t count = argument(argc, argv, "--count", 1);
     const uint64_t apart = argument(argc, argv, "--step", 1);
     const size_t events = (size_t)argument(argc, argv, "--events", 10000);
-    const unsigned faults = (unsigned)argument(argc, argv, "--faults", 24);
+    const unsigned faults = (unsigned)argument(argc, argv, "--faults", 36);
     log_open("simulation", getenv("SIM_LOG") != NULL ? LOG_DEBUG : LOG_ERROR, false);
     for (uint64_t i = 0; i < count; i++)
         simulate(first + i * apart, events, faults,

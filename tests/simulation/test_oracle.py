@@ -120,6 +120,19 @@ class Mutations(unittest.TestCase):
         self.taken("valid", where=lambda line: line[8] == 2)[1][8] = 1
         self.found("by revision 2")
 
+    def test_duplicate_not_recognised(self):
+        self.taken("valid", where=lambda line: line[9] == 1)[1][9] = 0
+        self.found("a duplicate")
+
+    def test_duplicate_of_nothing(self):
+        self.taken("valid", where=lambda line: line[6] == "EVENT" and line[9] == 0)[1][9] = 1
+        self.found("no duplicate")
+
+    def test_sighting_moved_out_of_the_horizon(self):
+        """The horizon decides, and what is recognised is no more than what it asks for."""
+        self.taken("begin")[1][4] = 1
+        self.found("no duplicate")
+
     def test_other_partition_of_label(self):
         ids = {line[7]["event_id"] for line in self.lines if line[:2] == ["in", "ground.truth"]}
         places = {(f"{line[1]}:{line[2]}", line[3]): line[7] for line in self.lines if line[0] == "in"}
@@ -380,13 +393,13 @@ class Stamps(unittest.TestCase):
 
     def valid(self, offset, arrival, appended, partition=0):
         self.words.append(["valid", partition, len(self.words), "inference.events:0", offset, arrival, "EVENT",
-                           "on_time", 1, appended])
+                           "on_time", 1, 0, appended])
 
     def clock(self, time, appended):
         self.words.append(["clock", oracle.VALIDATED, 0, len(self.words), "inference.events:0", time, appended])
 
     def found(self, words=None):
-        run = oracle.Run(oracle.Dump([["begin", 1, 4, "broker"], *self.inputs, *self.words]))
+        run = oracle.Run(oracle.Dump([["begin", 1, 4, "broker", 600000], *self.inputs, *self.words]))
         try:
             for line in self.words:
                 if line[0] == "valid":

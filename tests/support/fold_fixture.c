@@ -160,8 +160,8 @@ json_t *fold_output(const struct fold *fold, size_t index)
 double fold_counted(const struct fold *fold, const char *metric, const char *label)
 {
     double sum = 0;
-    for (size_t i = 0; i < outputs_counts_size(fold->outputs); i++) {
-        const struct output_count *count = outputs_count_at(fold->outputs, i);
+    for (size_t i = 0; i < tally_size(outputs_counts(fold->outputs)); i++) {
+        const struct tally_entry *count = tally_at(outputs_counts(fold->outputs), i);
         if (strcmp(count->metric, metric) == 0 &&
             (label == NULL || (count->label != NULL && strcmp(count->label, label) == 0)))
             sum += count->more;

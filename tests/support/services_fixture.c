@@ -8,10 +8,10 @@ static const char contract_text[] =
     "model: m\ntask: binary\npositive: up\nowner: o\nrunbook: https://runbooks.example/m\n"
     "columns:\n"
     "  x: {type: number, range: [0, 1]}\n"
-    "  y: {type: number, required: false}\n"
-    "  c: {type: category, values: [a, b, d]}\n"
-    "windows: {pane: 1m, rolling: [5m], lateness: 30s, correction: 10m}\n"
-    "labels: {ttl: 1h}\n"
+    "  y: {type: number, required: false, on_violation: count}\n"
+    "  c: {type: category, values: [a, b, d], pattern: '^[a-c]$', on_violation: count}\n"
+    "windows: {pane: 1m, rolling: [5m], lateness: 30s, correction: 10m, stale: 30m}\n"
+    "labels: {ttl: 1h, type: number, range: [0, 1], on_type: count, on_violation: reject}\n"
     "monitors:\n"
     "  - {drift: psi, columns: \"*\", window: 5m, reference: baseline, warn: 0.1, critical: 0.25}\n"
     "  - {quality: nulls, columns: \"*\", window: 5m, max: 0.2}\n"
@@ -55,6 +55,16 @@ static char *event_text(uint64_t *random, size_t index, int64_t time_ms, bool sh
                        kind % 2 == 0 ? 1 : 2, x_text, y, c, up >= 0.5, up);
 }
 
+/* A third does not name its model; half break a rule. */
+static char *label_text(uint64_t *random, size_t index, int64_t time_ms)
+{
+    static const char *const labels[] = {"0", "1", "true", "7"};
+    const char *label = labels[fixture_random(random) % COUNT_OF(labels)];
+    const char *model = fixture_random(random) % 3 == 0 ? "" : ", \"model_name\": \"m\"";
+    return heap_format("{\"event_id\": \"e%zu\", \"label\": %s, \"label_time\": %lld%s}", index,
+                       label, (long long)time_ms, model);
+}
+
 static void add_record(struct fixture_log *log, enum topic topic, int64_t arrival_ms, char *key,
                        char *text)
 {
@@ -77,12 +87,14 @@ void fixture_log_make(struct fixture_log *log, uint64_t seed, size_t events)
             time_ms -= 40 * 60000; /* too late */
         if (kind == 2)
             time_ms += 20 * 60000; /* future */
-        add_record(log, TOPIC_INFERENCE_EVENTS, arrival_ms, heap_format("e%zu", i),
-                   event_text(&random, i, time_ms, i > events / 2));
+        size_t id = i; /* or one that came before: within 10 minutes, or up to half an hour ago */
+        if (i > 0 && fixture_random(&random) % 12 == 0)
+            id = i - 1 - fixture_random(&random) % (i < 900 ? i : 900);
+        add_record(log, TOPIC_INFERENCE_EVENTS, arrival_ms, heap_format("e%zu", id),
+                   event_text(&random, id, time_ms, i > events / 2));
         if (fixture_random(&random) % 3 == 0)
             add_record(log, TOPIC_GROUND_TRUTH, arrival_ms, heap_format("e%zu", i / 2),
-                       heap_format("{\"event_id\": \"e%zu\", \"label\": 1, \"label_time\": %lld}",
-                                   i / 2, (long long)arrival_ms));
+                       label_text(&random, i / 2, arrival_ms));
     }
     log->close_ms = arrival_ms + 2 * 3600000;
 }

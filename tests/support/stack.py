@@ -41,6 +41,11 @@ def free_port():
             return port
 
 
+def is_stopped(pid):
+    """By SIGSTOP, its own or another's."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def plumb(*arguments, timeout=120, check=True):
     """Runs plumb to its end; with check, anything but exit 0 fails the test with what it said."""
     done = subprocess.run([BUILD / "bin" / "plumb", *map(str, arguments)], capture_output=True, text=True,
@@ -85,8 +90,7 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def is_suspended(self):
-        """Stopped by SIGSTOP, its own or another's."""
-        return pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return is_stopped(self.process.pid)
 
     def resident_bytes(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()

@@ -172,6 +172,121 @@ static void test_whole_refused(void **state)
     heap_release(text);
 }
 
+static void test_texts(void **state)
+{
+    (void)state;
+    struct contract *contract = contract_fixture_parsed(
+        HEAD "columns: {a: {type: text, length: [1, 80], pattern: '^[A-Z]', on_violation: count}, "
+             "b: {type: id, length: [0, .inf]}, c: {type: category, pattern: x}, d: {type: "
+             "text}}\n");
+    const struct contract_column *columns = contract->columns;
+    assert_true(columns[0].has_length && columns[1].has_length && !columns[2].has_length);
+    assert_true(columns[0].shortest == 1 && columns[0].longest == 80);
+    assert_true(columns[1].shortest == 0 && columns[1].longest == UINT64_MAX);
+    assert_int_equal(columns[0].on_violation, VIOLATION_COUNT);
+    assert_null(columns[1].pattern);
+    assert_null(columns[3].pattern);
+    struct pattern_room *room = pattern_room_create();
+    assert_int_equal(pattern_search(columns[0].pattern, span_text("Ab"), room), PATTERN_FOUND);
+    assert_int_equal(pattern_search(columns[0].pattern, span_text("bA"), room), PATTERN_ABSENT);
+    assert_int_equal(pattern_search(columns[2].pattern, span_text("axb"), room), PATTERN_FOUND);
+    pattern_room_destroy(room);
+    contract_destroy(contract);
+}
+
+static void test_times(void **state)
+{
+    (void)state;
+    struct contract *contract = contract_fixture_parsed(HEAD COLUMNS "labels: {ttl: 1h}\n");
+    assert_true(contract->stale_ms == 0 && contract->label_stale_ms == 0);
+    assert_int_equal(contract->on_skew, VIOLATION_FLAG);
+    assert_null(contract->label);
+    contract_destroy(contract);
+    contract = contract_fixture_parsed(HEAD COLUMNS
+                                       "windows: {on_skew: reject, stale: 7d, on_stale: count}\n"
+                                       "labels: {ttl: 1h, stale: 90d, on_stale: reject}\n");
+    assert_int_equal(contract->on_skew, VIOLATION_REJECT);
+    assert_true(contract->stale_ms == INT64_C(7) * 86400000);
+    assert_int_equal(contract->on_stale, VIOLATION_COUNT);
+    assert_true(contract->label_stale_ms == INT64_C(90) * 86400000);
+    assert_int_equal(contract->on_label_stale, VIOLATION_REJECT);
+    assert_null(contract->label);
+    contract_destroy(contract);
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
+    struct contract *contract = contract_fixture_parsed(
+        HEAD COLUMNS "labels: {ttl: 48h, type: category, values: [up, down], length: [2, 4], "
+                     "pattern: '^[a-z]+$', on_unseen: reject, on_type: flag, on_violation: "
+                     "count}\n");
+    assert_int_equal(contract->labels_ttl_ms, 48 * 3600 * 1000);
+    assert_string_equal(contract->label->name, "label");
+    assert_int_equal(contract->label->type, COLUMN_CATEGORY);
+    assert_int_equal(contract->label->value_count, 2);
+    assert_true(contract->label->has_length && contract->label->pattern != NULL);
+    assert_int_equal(contract->label->on_unseen, VIOLATION_REJECT);
+    assert_int_equal(contract->label->on_type, VIOLATION_FLAG);
+    assert_int_equal(contract->label->on_violation, VIOLATION_COUNT);
+    contract_destroy(contract);
+    contract =
+        contract_fixture_parsed(HEAD COLUMNS "labels: {ttl: 1h, type: number, range: [0, 5]}\n");
+    assert_true(contract->label->has_range && contract->label->high == 5);
+    assert_int_equal(contract->label->on_type, VIOLATION_REJECT);
+    assert_int_equal(contract->label->on_violation, VIOLATION_FLAG);
+    contract_destroy(contract);
+}
+
+static void test_text_rules_refused(void **state)
+{
+    (void)state;
+    assert_column_refused("{type: number, length: [0, 1]}",
+                          "29: length is for columns of type text, category or id");
+    assert_column_refused("{type: text, length: 5}", "27: length must be [shortest, longest]");
+    assert_column_refused("{type: text, length: [1, 2, 3]}",
+                          "27: length must be [shortest, longest]");
+    assert_column_refused("{type: text, length: [-1, 2]}",
+                          "28: length must be whole and not below 0, not -1");
+    assert_column_refused("{type: text, length: [0, 2.5]}",
+                          "31: length must be whole and not below 0, not 2.5");
+    assert_column_refused("{type: text, length: [0, many]}",
+                          "31: length must be a number, not 'many'");
+    assert_column_refused("{type: text, length: [3, 2]}", "27: length is empty: 3 is above 2");
+    assert_column_refused("{type: text, source: features..x}",
+                          "27: a source has names between its full stops");
+    assert_column_refused("{type: text, source: []}", "27: source is one, or a list of at most 8");
+    assert_column_refused("{type: text, source: [a.b, {}]}",
+                          "33: a source must be a text, as features.amount");
+    assert_column_refused("{type: boolean, pattern: x}",
+                          "31: pattern is for columns of type text, category or id");
+    assert_column_refused("{type: text, pattern: [x]}", "28: pattern must be a text");
+    assert_column_refused("{type: text, pattern: ''}", "28: pattern must be a text");
+    assert_column_refused("{type: text, pattern: 'a(b'}",
+                          "28: pattern: missing closing parenthesis, offset 3");
+    assert_column_refused("{type: text, distinct: {max: 5}}",
+                          "19: 'distinct' is known but not supported by this version of "
+                          "Plumbline: how many values there are only a window can tell; `values` "
+                          "lists those allowed");
+    contract_fixture_line_refused(
+        "labels: {ttl: 1h, type: text, pattern: '['}",
+        "12:40: pattern: missing terminating ] for character class, offset 1");
+    contract_fixture_line_refused("labels: {ttl: 1h, range: [0, 1]}",
+                                  "12:26: range needs the labels' type");
+    contract_fixture_line_refused("labels: {ttl: 1h, on_type: flag}",
+                                  "12:28: on_type needs the labels' type");
+    contract_fixture_line_refused("labels: {ttl: 1h, type: text, on_unseen: flag}",
+                                  "12:42: on_unseen needs the column's values");
+    contract_fixture_line_refused("labels: {ttl: 1h, on_stale: flag}",
+                                  "12:29: on_stale needs stale");
+    contract_fixture_line_refused("labels: {ttl: 1h, required: true}",
+                                  "12:19: unknown key 'required'");
+    contract_fixture_line_refused("windows: {stale: 0s}", "12:18: stale must not be 0");
+    contract_fixture_line_refused("windows: {on_stale: flag}", "12:21: on_stale needs stale");
+    contract_fixture_line_refused("windows: {on_skew: drop}",
+                                  "12:20: on_skew must be flag, reject or count, not 'drop'");
+}
+
 static void test_columns_refused(void **state)
 {
     (void)state;
@@ -187,7 +302,7 @@ static void test_columns_refused(void **state)
                           "13: type must be number, category, boolean, text or id, not 'integer'");
     assert_column_refused("{type: number, rang: [0, 1]}",
                           "21: unknown key 'rang' (did you mean 'range'?)");
-    static const char *const later[] = {"pii", "pattern", "references"};
+    static const char *const later[] = {"pii", "references"};
     for (size_t i = 0; i < COUNT_OF(later); i++) {
         char *column = heap_format("{type: text, %s: hash}", later[i]);
         char *expected = heap_format("19: '%s' is known but not supported by this version of "
@@ -313,6 +428,7 @@ static void test_schema_file(void **state)
     } places[] = {
         {{"properties"}, "", "\n"},
         {{"$defs", "column", "properties"}, HEAD "columns: {a: {", "}}\n"},
+        {{"$defs", "labels", "properties"}, HEAD "columns: {}\nlabels: {", "}\n"},
         {{"$defs", "windows", "properties"}, HEAD "columns: {}\nwindows: {", "}\n"},
         {{"$defs", "retrain", "properties"}, HEAD "columns: {}\nretrain: {", "}\n"},
         {{"$defs", "drift", "properties"}, HEAD "columns: {}\nmonitors: [{drift: psi, ", "}]\n"},
@@ -329,7 +445,8 @@ static void test_schema_file(void **state)
         "rolling",  "lateness",   "correction", "skew",         "every",        "window",
         "severity", "for",        "reference",  "warn",         "critical",     "max",
         "min",      "preset",     "test",       "false_alarms", "tolerance",    "when",
-        "cooldown", "min_labels", "ttl"};
+        "cooldown", "min_labels", "ttl",        "length",       "distinct",     "stale",
+        "on_stale", "on_skew",    "early",      "source"};
     json_t *schema = json_load_file(SOURCE_FOLDER "/schemas/contract.schema.json", 0, NULL);
     assert_non_null(schema);
     for (size_t i = 0; i < COUNT_OF(places); i++) {
@@ -345,7 +462,7 @@ static void test_schema_file(void **state)
                 fail_msg("%s at %s", keys[j], places[i].before);
         }
         /* drift and quality name the monitor itself. */
-        assert_int_equal(found, json_object_size(properties) - (i >= 4 ? 1 : 0));
+        assert_int_equal(found, json_object_size(properties) - (i >= 5 ? 1 : 0));
     }
     json_decref(schema);
 }
@@ -354,6 +471,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns),         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_texts),           cmocka_unit_test(test_times),
+        cmocka_unit_test(test_labels),          cmocka_unit_test(test_text_rules_refused),
         cmocka_unit_test(test_example),         cmocka_unit_test(test_whole_refused),
         cmocka_unit_test(test_columns_refused), cmocka_unit_test(test_column_rules_refused),
         cmocka_unit_test(test_windows_refused), cmocka_unit_test(test_schema_file),

@@ -2,6 +2,7 @@
  * than a record may be. Method: validator_bench.h; headers are read as a consumer would. */
 #include "validator_bench.h"
 
+#include "services/validator/dead_letter.h"
 #include "services/validator/rejection.h"
 
 /* ---- dead letters ---- */
@@ -44,6 +45,23 @@ static void test_dead_letter_without_key(void **state)
     bench_close(&bench);
 }
 
+/* A header without a value is not one with an empty value. */
+static void test_headers_without_value(void **state)
+{
+    (void)state;
+    const struct header headers[] = {{"none", span_of(NULL, 0)}, {"empty", span_of("", 0)}};
+    struct bench bench = bench_of(TOPIC_INFERENCE_EVENTS);
+    const struct record record = {.topic = TOPIC_INFERENCE_EVENTS,
+                                  .value = span_text("x"),
+                                  .headers = headers,
+                                  .header_count = COUNT_OF(headers)};
+    assert_int_equal(validator_service.handle(bench.shard, &record, bench.outputs), FAULT_NONE);
+    const struct output *letter = only(&bench, TOPIC_INFERENCE_DEAD_LETTER);
+    assert_null(letter->headers[0].value.bytes);
+    assert_non_null(letter->headers[1].value.bytes);
+    bench_close(&bench);
+}
+
 static void test_too_large(void **state)
 {
     (void)state;
@@ -65,6 +83,32 @@ static void test_too_large(void **state)
     assert_header(letter, "plumb.reason", "too_large");
     assert_null(letter->key.bytes);
     heap_release(value);
+    bench_close(&bench);
+}
+
+/* A record that was requeued and fails again says so in its new letter; what is not ours does not
+ * travel. */
+static void test_requeued_is_kept(void **state)
+{
+    (void)state;
+    char longer[DEAD_LETTER_REQUEUED_MAX + 2];
+    memset(longer, '1', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    const struct header kept = {DEAD_LETTER_REQUEUED, span_text("3:17 2")};
+    const struct header dropped = {DEAD_LETTER_REQUEUED, span_text(longer)};
+    struct bench bench = bench_of(TOPIC_INFERENCE_EVENTS);
+    struct record record = {.topic = TOPIC_INFERENCE_EVENTS,
+                            .value = span_text("x"),
+                            .headers = &kept,
+                            .header_count = 1};
+    assert_int_equal(validator_service.handle(bench.shard, &record, bench.outputs), FAULT_NONE);
+    assert_header(only(&bench, TOPIC_INFERENCE_DEAD_LETTER), DEAD_LETTER_REQUEUED, "3:17 2");
+    outputs_clear(bench.outputs);
+    record.headers = &dropped;
+    assert_int_equal(validator_service.handle(bench.shard, &record, bench.outputs), FAULT_NONE);
+    const struct output *letter = only(&bench, TOPIC_INFERENCE_DEAD_LETTER);
+    for (size_t i = 0; i < letter->header_count; i++)
+        assert_string_not_equal(letter->headers[i].name, DEAD_LETTER_REQUEUED);
     bench_close(&bench);
 }
 
@@ -130,7 +174,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dead_letter),
         cmocka_unit_test(test_dead_letter_without_key),
+        cmocka_unit_test(test_headers_without_value),
         cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_requeued_is_kept),
         cmocka_unit_test(test_no_value_leaks),
         cmocka_unit_test(test_reasons_have_sentences),
         cmocka_unit_test(test_column_is_cut),

@@ -277,7 +277,7 @@ static const struct {
      "event_id: must be a string"},
     {EVENT(ID "{'name': 'event_time', 'type': 'string'}," FEATURES), "event_time: must be a long"},
     {EVENT(ID "{'name': 'event_time', 'type': {'type': 'long', 'logicalType': "
-              "'timestamp-nanos'}}," FEATURES),
+              "'time-micros'}}," FEATURES),
      "event_time: must be a long"},
     {EVENT(ID TIME "{'name': 'features', 'type': {'type': 'array', 'items': 'double'}},"),
      "features: must be a record or a map"},
@@ -410,6 +410,41 @@ static void test_hostile(void **state)
     sample_close(&sample);
 }
 
+/* Columns that are not in features under their own name: nested, of other fields, of two names. */
+static void test_sources(void **state)
+{
+    (void)state;
+    static const char yaml[] = "model: m\ntask: regression\nowner: o\nrunbook: r\ncolumns:\n"
+                               "  paid: {type: number, source: features.payment.amount}\n"
+                               "  first: {type: number, source: embedding.0}\n"
+                               "  region: {type: category, source: [tags.area, tags.region]}\n"
+                               "  renamed: {type: number, source: [features.old, features.flag]}\n"
+                               "  flag: {type: boolean}\n";
+    struct contract *sourced = NULL;
+    struct reason reason = {""};
+    assert_int_equal(contract_parse("c", span_text(yaml), &sourced, &reason), FAULT_NONE);
+    struct sample sample = sample_of(
+        EVENT(ID TIME "{'name': 'features', 'type': {'type': 'record', 'name': 'F', 'fields': ["
+                      " {'name': 'payment', 'type': {'type': 'record', 'name': 'P', 'fields': ["
+                      "  {'name': 'amount', 'type': 'float'}]}},"
+                      " {'name': 'flag', 'type': 'boolean'}, {'name': 'more', 'type': 'int'}]}},"
+                      "{'name': 'embedding', 'type': {'type': 'array', 'items': 'float'}},"
+                      "{'name': 'tags', 'type': {'type': 'map', 'values': 'string'}},"),
+        "{'event_id': 'e', 'event_time': 1, 'embedding': [0.5, 0.25], 'tags': {'area': 'north'},"
+        " 'features': {'payment': {'amount': 2.5}, 'flag': true, 'more': 1},"
+        " 'model_name': 'm', 'model_version': 'v', 'prediction': 1}",
+        sourced);
+    assert_read(&sample);
+    const struct value *read = sample.event.columns;
+    assert_true(read[0].number - 2.5 == 0.0 && read[1].number - 0.5 == 0.0);
+    assert_true(span_is(read[2].text, "north"));
+    assert_true(read[3].boolean && read[4].boolean);
+    assert_int_equal(sample.event.unknown_features, 1); /* more */
+    assert_sound(&sample);
+    sample_close(&sample);
+    contract_destroy(sourced);
+}
+
 static void assert_category(struct value value, const char *expected)
 {
     char scratch[40];
@@ -467,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_value_refused),
         cmocka_unit_test(test_bytes_refused),
         cmocka_unit_test(test_other),
+        cmocka_unit_test(test_sources),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_category),
         cmocka_unit_test(test_names),

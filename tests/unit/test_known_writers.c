@@ -116,7 +116,7 @@ static void test_waits_changing_nothing(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(give(&stage, 40), FAULT_TABLE_BEHIND);
         assert_int_equal(outputs_size(stage.bench.outputs), 0);
-        assert_int_equal(outputs_counts_size(stage.bench.outputs), 0);
+        assert_int_equal(tally_size(outputs_counts(stage.bench.outputs)), 0);
     }
     validator_service.save(stage.bench.shard, changes);
     assert_int_equal(changes_size(changes), 0);

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -206,9 +207,62 @@ static void test_dead_letter_headers(void **context)
     json_decref(object);
 }
 
+/* Pages keep the order in which rows came, and the whole is one array whatever the page. */
+static void test_pages(void **context)
+{
+    (void)context;
+    for (size_t rows = 1; rows < 5; rows++) {
+        struct listing *listing = listing_open("json");
+        listing_page(listing, 10);
+        for (size_t i = 0; i < rows; i++)
+            listing_add(listing, json_pack("{s:i}", "n", (int)(10 - i)));
+        char *text = printed(listing);
+        json_t *array = json_loads(text, 0, NULL);
+        assert_int_equal(json_array_size(array), rows);
+        for (size_t i = 0; i < rows; i++)
+            assert_int_equal(json_integer_value(json_object_get(json_array_get(array, i), "n")),
+                             10 - i);
+        json_decref(array);
+        heap_release(text);
+    }
+}
+
+/* What is printed in pages goes to the standard output: a file stands in its place. */
+static void test_page_by_page(void **context)
+{
+    (void)context;
+    static const char *const forms[] = {"json", "jsonl"};
+    static const char *const wanted[] = {"[\n{\"n\":2},\n{\"n\":1},\n{\"n\":0}\n]\n",
+                                         "{\"n\":2}\n{\"n\":1}\n{\"n\":0}\n"};
+    for (size_t form = 0; form < COUNT_OF(forms); form++) {
+        char path[] = "/tmp/test_listing_XXXXXX";
+        const int file = mkstemp(path), kept = dup(STDOUT_FILENO);
+        assert_true(file >= 0 && kept >= 0);
+        (void)fflush(stdout);
+        (void)dup2(file, STDOUT_FILENO);
+        struct listing *listing = listing_open(forms[form]);
+        listing_page(listing, 2);
+        for (int i = 2; i >= 0; i--)
+            listing_add(listing, json_pack("{s:i}", "n", i));
+        const size_t held = listing_count(listing);
+        const bool written = listing_close(listing);
+        (void)dup2(kept, STDOUT_FILENO);
+        (void)close(kept);
+        assert_int_equal(held, 1);
+        assert_true(written);
+        char text[100] = "";
+        assert_true(pread(file, text, sizeof text - 1, 0) > 0);
+        (void)close(file);
+        (void)unlink(path);
+        assert_string_equal(text, wanted[form]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_page_by_page),
         cmocka_unit_test(test_json_forms),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_table_breaks_wide_cells),

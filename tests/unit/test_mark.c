@@ -16,7 +16,8 @@ static void test_round(void **context)
                               .replay = 0,
                               .before_ms = 5,
                               .epoch = 7,
-                              .partitions = 4};
+                              .partitions = 4,
+                              .recall = "60000:28333333@1200,1@60"};
     struct buffer text = {0};
     mark_write(&mark, &text);
     const struct mark read = mark_read(buffer_span(&text));
@@ -26,6 +27,28 @@ static void test_round(void **context)
     assert_int_equal(read.before_ms, 5);
     assert_int_equal(read.epoch, 7);
     assert_int_equal(read.partitions, 4);
+    assert_string_equal(read.recall, mark.recall);
+    buffer_fini(&text);
+}
+
+/* A word as long as may be, and one that is too long: it is not cut. */
+static void test_recall(void **context)
+{
+    (void)context;
+    struct mark mark = {.replay = 5};
+    memset(mark.recall, 'x', MARK_RECALL_SIZE - 1);
+    struct buffer text = {0};
+    mark_write(&mark, &text);
+    assert_string_equal(mark_read(buffer_span(&text)).recall, mark.recall);
+    buffer_append_byte(&text, 'x');
+    assert_string_equal(mark_read(buffer_span(&text)).recall, "");
+    assert_int_equal(mark_read(buffer_span(&text)).replay, 5);
+    assert_string_equal(mark_read(span_text("recall= epoch=1")).recall, "");
+    assert_string_equal(mark_read(span_text("recall=a epoch=1")).recall, "a");
+    mark.recall[0] = '\0';
+    buffer_clear(&text);
+    mark_write(&mark, &text);
+    assert_null(memmem(text.bytes, text.size, "recall", 6)); /* as it was before there was one */
     buffer_fini(&text);
 }
 
@@ -45,7 +68,7 @@ static void test_unknown(void **context)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round), cmocka_unit_test(test_recall),
                                        cmocka_unit_test(test_unknown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

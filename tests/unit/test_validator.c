@@ -251,9 +251,12 @@ static void test_counting_columns(void **state)
 {
     (void)state;
     struct bench bench = bench_of(TOPIC_INFERENCE_EVENTS);
-    assert_flagged(&bench, COLUMNS("\"member\":\"yes\""), NULL, NULL);
+    struct seen seen = passed(&bench, COLUMNS("\"member\":\"yes\""));
+    assert_int_equal(seen.enrichment.reason_count, 1); /* windows measure it */
+    assert_true(span_is(seen.enrichment.reasons[0].column, "member"));
     assert_int_equal((int)counted(&bench, "violations_counted_total", "type_mismatch"), 1);
     assert_int_equal((int)counted(&bench, "events_flagged_total", NULL), 0);
+    seen_close(&seen);
     bench_close(&bench);
 }
 
@@ -310,6 +313,7 @@ static void test_lateness(void **state)
     struct bench bench = bench_of(TOPIC_INFERENCE_EVENTS);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         bench.arrival_ms = cases[i].arrival_ms;
+        shard_renew(&bench, NULL); /* or it would be a duplicate */
         struct seen seen = passed(&bench, GOOD);
         assert_int_equal(seen.enrichment.lateness, cases[i].lateness);
         assert_int_equal((int)counted(&bench, cases[i].metric, NULL), 1);
@@ -354,6 +358,105 @@ static void test_choice_of_contract(void **state)
     bench_close(&bench);
 }
 
+/* ---- duplicates ---- */
+
+static void assert_event(struct bench *bench, const char *text, bool duplicate)
+{
+    struct seen seen = passed(bench, text);
+    assert_int_equal(seen.enrichment.duplicate, duplicate);
+    assert_int_equal((int)counted(bench, "events_duplicate_total", NULL), duplicate);
+    assert_int_equal((int)counted(bench, "events_counted_total", NULL), !duplicate);
+    assert_int_equal((int)counted(bench, "events_validated_total", NULL), 1);
+    seen_close(&seen);
+}
+
+static void test_duplicates(void **state)
+{
+    (void)state;
+    static const char bad[] = WITH("\"amount\":5,\"country\":\"XX\"");
+    struct bench bench = bench_of(TOPIC_INFERENCE_EVENTS);
+    assert_int_equal(validator_service.needs(bench.shard), INT64_MAX);
+    assert_refused(&bench, span_text(bad), "unseen_value", "country"); /* may come corrected */
+    assert_int_equal(validator_service.needs(bench.shard), INT64_MAX);
+    assert_event(&bench, GOOD, false);
+    assert_int_equal(validator_service.needs(bench.shard), 41);
+    assert_event(&bench, COLUMNS("\"age\":7"), true); /* the id decides, not what else it says */
+    assert_refused(&bench, span_text(bad), "unseen_value", "country");
+    assert_event(&bench, GOOD, true);
+    /* Time alone forgets, ten minutes and a slice after the last. */
+    assert_int_equal(validator_service.advance(bench.shard, TOPIC_INFERENCE_EVENTS,
+                                               bench.arrival_ms + 660000, bench.outputs),
+                     FAULT_NONE);
+    assert_int_equal(validator_service.needs(bench.shard), INT64_MAX);
+    bench.arrival_ms += 660000;
+    assert_refused(&bench, span_text(bad), "unseen_value", "country");
+    shard_renew(&bench, NULL);
+    bench.arrival_ms = EVENT_TIME + 5;
+    assert_event(&bench, GOOD, false);
+    bench_close(&bench);
+}
+
+static void test_duplicates_off(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(TOPIC_INFERENCE_EVENTS);
+    assert_event(&bench, GOOD, false);
+    struct changes *changes = changes_create();
+    validator_service.save(bench.shard, changes);
+    const struct change *ids = changes_at(changes, 1);
+    shard_renew(&bench, (const char *const[]){"--duplicates-horizon", "0s", NULL});
+    /* What was stored is left behind: the driver rebuilds the state without it. */
+    assert_int_equal(validator_service.load(bench.shard, ids->field, ids->bytes),
+                     FAULT_STATE_CONFLICT);
+    assert_event(&bench, GOOD, false);
+    assert_event(&bench, GOOD, false);
+    assert_int_equal(validator_service.needs(bench.shard), INT64_MAX);
+    changes_destroy(changes);
+    bench_close(&bench);
+}
+
+static void test_duplicates_of_few_ids(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(TOPIC_INFERENCE_EVENTS);
+    shard_renew(&bench, (const char *const[]){"--duplicates-max", "2", NULL});
+    static const char good[] = GOOD, *const ids[] = {"e1", "e2", "e3"};
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        char *text = heap_format("%.13s%s%s", good, ids[i], &good[15]);
+        assert_event(&bench, text, false);
+        assert_int_equal((int)counted(&bench, "duplicates_horizon_cut_total", NULL), i == 2);
+        heap_release(text);
+    }
+    assert_event(&bench, GOOD, false); /* forgotten */
+    assert_event(&bench, GOOD, true);
+    struct reason reason = {""};
+    assert_int_equal(validator_service.check(bench.options, &reason), FAULT_NONE);
+    shard_renew(&bench,
+                (const char *const[]){"--duplicates-max", "0", "--duplicates-horizon", "0s", NULL});
+    assert_int_equal(validator_service.check(bench.options, &reason), FAULT_OPTION_INVALID);
+    assert_non_null(strstr(reason.text, "--duplicates-max: from 1 to"));
+    bench_close(&bench);
+}
+
+/* A later label is a revision. */
+static void test_labels_are_no_duplicates(void **state)
+{
+    (void)state;
+    static const char label[] = "{\"event_id\":\"e1\",\"label\":1,\"label_time\":1700000000000}";
+    struct bench bench = bench_of(TOPIC_GROUND_TRUTH);
+    for (int i = 0; i < 2; i++) {
+        struct seen seen = passed(&bench, label);
+        assert_false(seen.enrichment.duplicate);
+        assert_int_equal((int)counted(&bench, "labels_validated_total", NULL), 1);
+        seen_close(&seen);
+    }
+    struct buffer word = {0};
+    validator_service.recall(bench.shard, &word);
+    assert_int_equal(word.size, 0);
+    assert_int_equal(validator_service.needs(bench.shard), INT64_MAX);
+    bench_close(&bench);
+}
+
 /* ---- state ---- */
 
 static void test_state(void **state)
@@ -366,7 +469,7 @@ static void test_state(void **state)
     struct seen seen = passed(&bench, GOOD);
     seen_close(&seen);
     validator_service.save(bench.shard, changes);
-    assert_int_equal(changes_size(changes), 1);
+    assert_int_equal(changes_size(changes), 2); /* and the id */
     const struct change change = *changes_at(changes, 0);
     assert_true(span_is(change.field, "contract.fraud"));
 
@@ -381,7 +484,7 @@ static void test_state(void **state)
     seen_close(&seen);
     changes_clear(changes);
     validator_service.save(bench.shard, changes);
-    assert_int_equal(changes_size(changes), 1);
+    assert_int_equal(changes_size(changes), 2);
     changes_clear(changes);
     validator_service.save(bench.shard, changes); /* a delta: nothing changed */
     assert_int_equal(changes_size(changes), 0);
@@ -476,6 +579,10 @@ int main(void)
         cmocka_unit_test(test_prediction_may_be_null),
         cmocka_unit_test(test_lateness),
         cmocka_unit_test(test_choice_of_contract),
+        cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_duplicates_off),
+        cmocka_unit_test(test_duplicates_of_few_ids),
+        cmocka_unit_test(test_labels_are_no_duplicates),
         cmocka_unit_test(test_state),
         cmocka_unit_test(test_hostile_bytes),
     };

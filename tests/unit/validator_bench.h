@@ -50,6 +50,7 @@ enum { TIME = 1700000000 }; /* seconds; a whole number of minutes past is not ne
 struct bench {
     struct catalog *catalog;
     struct outputs *outputs;
+    struct option_set *options; /* NULL: the defaults */
     void *shard;
     enum topic topic;
     int64_t offset, arrival_ms;
@@ -85,25 +86,52 @@ static inline void contract_take(struct catalog *catalog, const char *yaml, int3
 
 static inline void shard_open(struct bench *bench)
 {
-    bench->shard = validator_service.open(&(struct service_environment){
-        .catalog = bench->catalog, .topic = bench->topic, .partition = 3});
+    bench->shard = validator_service.open(&(struct service_environment){.catalog = bench->catalog,
+                                                                        .options = bench->options,
+                                                                        .topic = bench->topic,
+                                                                        .partition = 3});
 }
 
-static inline struct bench bench_of(enum topic topic)
+/* A new shard in the place of the old; arguments: --NAME VALUE … of the validator, NULL-ended;
+ * NULL: the defaults. */
+static inline void shard_renew(struct bench *bench, const char *const *arguments)
+{
+    option_set_destroy(bench->options);
+    bench->options = NULL;
+    char *words[8];
+    int count = 0;
+    for (; arguments != NULL && arguments[count] != NULL; count++)
+        words[count] = (char *)(uintptr_t)arguments[count];
+    if (arguments != NULL) {
+        struct reason reason = {""};
+        bench->options = option_set_create(&validator_service.options, 1);
+        assert_int_equal(option_set_read(bench->options, count, words, &reason), FAULT_NONE);
+    }
+    validator_service.close(bench->shard);
+    shard_open(bench);
+}
+
+static inline struct bench bench_with(enum topic topic, const char *yaml)
 {
     struct bench bench = {.catalog = catalog_create(),
                           .outputs = outputs_create(),
                           .topic = topic,
                           .offset = 40,
                           .arrival_ms = EVENT_TIME + 5};
-    contract_take(bench.catalog, contract_yaml, 1, EVENT_TIME - 1000000);
+    contract_take(bench.catalog, yaml, 1, EVENT_TIME - 1000000);
     shard_open(&bench);
     return bench;
+}
+
+static inline struct bench bench_of(enum topic topic)
+{
+    return bench_with(topic, contract_yaml);
 }
 
 static inline void bench_close(struct bench *bench)
 {
     validator_service.close(bench->shard);
+    option_set_destroy(bench->options);
     outputs_destroy(bench->outputs);
     catalog_destroy(bench->catalog);
 }
@@ -137,8 +165,9 @@ static inline size_t published(const struct bench *bench, enum topic topic)
 static inline double counted(const struct bench *bench, const char *metric, const char *label)
 {
     double sum = 0;
-    for (size_t i = 0; i < outputs_counts_size(bench->outputs); i++) {
-        const struct output_count *count = outputs_count_at(bench->outputs, i);
+    const struct tally *counts = outputs_counts(bench->outputs);
+    for (size_t i = 0; i < tally_size(counts); i++) {
+        const struct tally_entry *count = tally_at(counts, i);
         if (strcmp(count->metric, metric) == 0 &&
             (label == NULL || (count->label != NULL && strcmp(count->label, label) == 0)))
             sum += count->more;
