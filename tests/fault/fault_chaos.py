@@ -25,7 +25,8 @@ MINUTES = float(os.environ.get("TESTS_MINUTES") or 0.6)
 RATE = 3500
 CALM_SECONDS = max(6.0, MINUTES * 6)
 BEHIND_SECONDS, CATCH_UP_SECONDS = 8, 3
-MEMORY_FACTOR, MEMORY_MORE = 1.5, 16 << 20
+# A consumer's queue may fill (16 MiB); alerter and retrainer have a second one, which reads service.snapshots.
+MEMORY_FACTOR, MEMORY_MORE, ENDLESS = 1.5, 16 << 20, ("plumb-alerter", "plumb-retrainer")
 DRAIN_SECONDS = 120
 
 
@@ -205,5 +206,6 @@ def test_chaos_changes_nothing(pipeline, tmp_path, draw):
         with open(figures, "a") as file:
             file.write(line + "\n")
     for name in chaos.names:
-        assert chaos.stormy[name] <= chaos.calm[name] * MEMORY_FACTOR + MEMORY_MORE, name
+        more = MEMORY_MORE * (2 if name in ENDLESS else 1)
+        assert chaos.stormy[name] <= chaos.calm[name] * MEMORY_FACTOR + more, name
     assert took <= CATCH_UP_SECONDS, f"{took:.1f} s to catch up after a rollback of 1 s"
