@@ -7,14 +7,7 @@
 
 #include <math.h>
 
-enum {
-    FEATURES_MAX = 8,
-    HEADERS_MAX = 2,
-    LABEL_EVERY = 8,
-    AGAIN_IN = 25, /* one id in so many came before, at most so many events ago */
-    AGAIN_SOON = 200,
-    AGAIN_LATE = 3000
-};
+enum { FEATURES_MAX = 8, HEADERS_MAX = 2, LABEL_EVERY = 8 };
 
 enum kind { KIND_NULL, KIND_BOOLEAN, KIND_LONG, KIND_DOUBLE, KIND_TEXT };
 struct item {
@@ -458,20 +451,10 @@ static struct span framed(struct making *making, size_t index, uint8_t id)
     return copy;
 }
 
-/* Some ids come again: some soon, some after the horizon, some more than once. */
-static size_t id_of(struct making *making, size_t index)
-{
-    uint64_t *random = &making->random;
-    if (index == 0 || !sim_one_in(random, AGAIN_IN))
-        return index;
-    const size_t most = sim_one_in(random, 2) ? AGAIN_SOON : AGAIN_LATE;
-    return index - 1 - (size_t)sim_below(random, (int64_t)(index < most ? index : most));
-}
-
 static void add_event(struct making *making, size_t number)
 {
     uint64_t *random = &making->random;
-    const size_t index = id_of(making, number);
+    const size_t index = sim_pace_again(random, number);
     struct event event = {.index = index, .time_ms = sim_pace_event_time(&making->pace, random)};
     const bool shifted = number > making->events / 2;
     if (sim_one_in(random, 10))

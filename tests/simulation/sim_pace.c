@@ -7,6 +7,9 @@ enum {
     GAPS_A_MINUTE = 125, /* on average between arrivals */
     PAUSE_IN = 128,      /* the broker's: one gap in so many */
     PAUSE_MAX_MS = 1500,
+    AGAIN_IN = 25, /* one id in so many came before, at most so many events ago */
+    AGAIN_SOON = 200,
+    AGAIN_LATE = 3000,
 };
 static const int64_t epoch_ms = 1700000100000;
 
@@ -76,6 +79,14 @@ int64_t sim_pace_event_time(struct sim_pace *pace, uint64_t *random)
     if (chance < 48)
         return arrival_ms / minute_ms * minute_ms;
     return arrival_ms - sim_below(random, minute_ms / 30);
+}
+
+size_t sim_pace_again(uint64_t *random, size_t index)
+{
+    if (index == 0 || !sim_one_in(random, AGAIN_IN))
+        return index;
+    const size_t most = sim_one_in(random, 2) ? AGAIN_SOON : AGAIN_LATE;
+    return index - 1 - (size_t)sim_below(random, (int64_t)(index < most ? index : most));
 }
 
 /* Time goes on as it does where the broker tells it: no longer than need be. An event is at most

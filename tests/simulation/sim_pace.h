@@ -26,5 +26,7 @@ void sim_pace_go_on(struct sim_pace *pace, uint64_t *random); /* to the next eve
 void sim_pace_be_quiet(struct sim_pace *pace);                /* so long that windows are empty */
 /* When an event happened that arrives now; on a bound the arrival is moved, too. */
 int64_t sim_pace_event_time(struct sim_pace *pace, uint64_t *random);
+/* Which event's id this one has: some come again, some of them soon, some after the horizon. */
+size_t sim_pace_again(uint64_t *random, size_t index);
 int64_t sim_pace_close_ms(const struct sim_pace *pace); /* every window begun closes before */
 #endif
