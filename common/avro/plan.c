@@ -171,6 +171,7 @@ static const char *why(const struct step *step, const uint8_t *at, const uint8_t
     case STEP_UUID:
     case STEP_SET:
     case STEP_ADD:
+    case STEP_RESET:
     case STEP_COPY:
     case STEP_JUMP:
     case STEP_CALL:
@@ -253,6 +254,9 @@ static inline const uint8_t *read_step(struct plan *plan, struct value *base,
         return read_uuid(at, end, plan->uuids[step->argument], &base[step->slot]);
     case STEP_ADD:
         base[step->slot].integer += step->argument;
+        return at;
+    case STEP_RESET:
+        base[step->slot] = plan->initial[step->slot];
         return at;
     case STEP_COPY:
         base[step->slot] = base[step->argument];

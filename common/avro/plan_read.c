@@ -222,6 +222,15 @@ static bool is_leaf(const struct plan_maker *maker, const struct plan_wants *wan
     return wants->below_count == 0 && !counts(maker, wants);
 }
 
+/* Of equal keys the last counts, and all of it: nothing of an earlier one shows through. */
+static void forget(struct plan_maker *maker, const struct plan_wants *wants)
+{
+    if (wants->want != PLAN_WANTS_NONE)
+        (void)plan_maker_emit(maker, STEP_RESET, wants->want, 0);
+    for (size_t i = 0; i < wants->below_count; i++)
+        forget(maker, wants->below[i]);
+}
+
 /* Values of a map have one type: one body reads them all, from the base that KEY sets. */
 static void read_key(struct plan_maker *maker, const struct schema_node *item,
                      const struct plan_wants *wants, struct key *key, struct bodies *bodies)
@@ -229,6 +238,7 @@ static void read_key(struct plan_maker *maker, const struct schema_node *item,
     key->name = wants->name;
     if (!is_leaf(maker, wants)) {
         key->step = plan_maker_label(maker);
+        forget(maker, wants);
         read_wanted(maker, item, wants);
         end_body(maker, bodies);
         return;

@@ -36,6 +36,7 @@ enum step_kind {
     STEP_UUID,    /* 16 bytes, as text in uuids[argument] */
     STEP_SET,     /* the value_kind in argument, no bytes */
     STEP_ADD,     /* argument more, in a LONG */
+    STEP_RESET,   /* what it was before the run: a key of a map came again */
     STEP_COPY,    /* the value in argument */
     /* To another step: */
     STEP_IF_NULL, /* a union: null sets slot (if any) and goes to argument */

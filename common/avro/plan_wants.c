@@ -76,7 +76,8 @@ bool plan_wants_takes(enum plan_shape shape, const struct schema_node *node)
 bool plan_wants_index(const char *segment, uint64_t *out_index)
 {
     const size_t size = strspn(segment, "0123456789");
-    if (size == 0 || size > INDEX_DIGITS_MAX || segment[size] != '\0')
+    if (size == 0 || size > INDEX_DIGITS_MAX || segment[size] != '\0' ||
+        (size > 1 && segment[0] == '0')) /* one item, one path: 00 would be a second of 0 */
         return false;
     *out_index = strtoull(segment, NULL, 10);
     return true;

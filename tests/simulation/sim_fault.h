@@ -52,11 +52,11 @@ struct sim_faults {
     struct sim_instance *instances; /* borrowed, [instance_count]: the services' own, then spares */
     size_t instance_count, own_count;
     uint64_t random;
-    bool stalls; /* the favourite is one that makes time pass without records */
-    enum sim_fault_kind favourite; /* of this seed: half of its faults; what only comes of several of
-                                      one kind is found so */
-    unsigned wanted; /* how many are to strike */
-    unsigned struck; /* how many have */
+    bool stalls;                   /* the favourite is one that makes time pass without records */
+    enum sim_fault_kind favourite; /* of this seed: half of its faults; what only comes of several
+                                      of one kind is found so */
+    unsigned wanted;               /* how many are to strike */
+    unsigned struck;               /* how many have */
     bool armed;
     enum sim_fault_kind kind;
     enum sim_cell cell;

@@ -125,7 +125,7 @@ def print_cells(verdicts, seeds):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary")
-    for name, default in (("seeds", 300), ("first", 1), ("events", 10000), ("faults", 36), ("jobs", 2)):
+    for name, default in (("seeds", 300), ("first", 1), ("events", 10000), ("faults", 30), ("jobs", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--until-failure", action="store_true")
     arguments = parser.parse_args()

@@ -448,7 +448,7 @@ int main(int argc, char *argv[])
     const uint64_t count = argument(argc, argv, "--count", 1);
     const uint64_t apart = argument(argc, argv, "--step", 1);
     const size_t events = (size_t)argument(argc, argv, "--events", 10000);
-    const unsigned faults = (unsigned)argument(argc, argv, "--faults", 36);
+    const unsigned faults = (unsigned)argument(argc, argv, "--faults", 30);
     log_open("simulation", getenv("SIM_LOG") != NULL ? LOG_DEBUG : LOG_ERROR, false);
     for (uint64_t i = 0; i < count; i++)
         simulate(first + i * apart, events, faults,

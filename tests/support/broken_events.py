@@ -27,13 +27,15 @@ columns:
   country: {{type: category, values: [DE, FR, PL]{unseen}}}
   needed:  {{type: number{required}}}
   free:    {{type: number, required: false}}
-windows: {{pane: 1h, rolling: [1d], lateness: 30s, correction: 1h}}
+  note:    {{type: text, required: false, length: [1, 8], pattern: '^[a-z]+$'{reject}}}
+windows: {{pane: 1h, rolling: [1d], lateness: 30s, correction: 1h{stale}}}
 labels: {{ttl: 72h}}
 monitors:
   - {{quality: nulls, columns: [amount], window: 1d}}
 """
-STRICT = {"reject": ", on_violation: reject", "unseen": ", on_unseen: reject", "required": ""}
-LENIENT = {"reject": "", "unseen": "", "required": ", required: false, on_type: flag"}
+STRICT = {"reject": ", on_violation: reject", "unseen": ", on_unseen: reject", "required": "",
+          "stale": ", stale: 365d, on_stale: reject"}
+LENIENT = {"reject": "", "unseen": "", "required": ", required: false, on_type: flag", "stale": ""}
 
 
 def contract(folder, model, terms):
@@ -171,6 +173,9 @@ BAD = {
     "wrong type": (text_of(featuring(needed="much")), "type_mismatch", "needed"),
     "out of range": (FRAME + body_of(featuring(amount=100.5)), "range", "amount"),
     "unseen value": (text_of(featuring(country="XX")), "unseen_value", "country"),
+    "too long": (text_of(featuring(note="ninewords")), "length", "note"),
+    "not as the pattern says": (FRAME + body_of(featuring(note="Eight")), "pattern", "note"),
+    "a year old": (text_of(good_event(event_time=START - 366 * 86_400_000)), "stale", "event_time"),
     "null": (text_of(featuring(amount=None)), "null_value", "amount"),
     "NaN": (FRAME + body_of(featuring(amount=float("nan"))), "not_a_number", "amount"),
     "unknown fingerprint": (UNKNOWN[1] + body_of(good_event(region="x"), fastavro.schema.parse_schema(plain(UNKNOWN[0]))),

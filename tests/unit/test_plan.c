@@ -161,12 +161,36 @@ static void test_items_of_arrays(void **state)
     fixture_close(&fixture);
 }
 
+/* Of equal keys the last counts, and all of it. */
+static void test_a_key_that_comes_again(void **state)
+{
+    (void)state;
+    struct fixture fixture = {.want_count = 0};
+    fixture_want(&fixture, "m.a.x", PLAN_ANY);
+    fixture_want(&fixture, "m.a", PLAN_ITEMS);
+    fixture_make(&fixture, "{'name':'m','type':{'type':'map','values':['null',{'type':'record',"
+                           "'name':'U','fields':[{'name':'x','type':'long'},"
+                           "{'name':'y','type':'null'}]}]}}");
+    wire_write_long(&fixture.bytes, 2);
+    wire_write_bytes(&fixture.bytes, span_text("a"));
+    wire_write_long(&fixture.bytes, 1);
+    wire_write_long(&fixture.bytes, 5);
+    wire_write_bytes(&fixture.bytes, span_text("a"));
+    wire_write_long(&fixture.bytes, 0);
+    wire_write_long(&fixture.bytes, 0);
+    assert_int_equal(fixture_value(&fixture, 0)->kind, VALUE_MISSING);
+    assert_int_equal(plan_values(fixture.plan)[1].kind, VALUE_NULL);
+    fixture_close(&fixture);
+}
+
 static const struct {
     const char *want, *fields, *reason;
     enum plan_shape shape;
 } refused[] = {
     {"gone", "{'name':'x','type':'int'}", "gone: the field is missing", PLAN_ANY},
     {"x.y", "{'name':'x','type':'int'}", "x.y: the field is missing", PLAN_ANY},
+    {"x.00", "{'name':'x','type':{'type':'array','items':'int'}}", "x.00: the field is missing",
+     PLAN_ANY},
     {"x.-1", "{'name':'x','type':{'type':'array','items':'int'}}", "x.-1: the field is missing",
      PLAN_ANY},
     {"x", "{'name':'x','type':['null','int']}", "x: must be a string", PLAN_TEXT},
@@ -435,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_other_names_and_fallbacks),
         cmocka_unit_test(test_values_do_not_stay),
         cmocka_unit_test(test_items_of_arrays),
+        cmocka_unit_test(test_a_key_that_comes_again),
         cmocka_unit_test(test_refused_schemas),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_decimals),
